@@ -1,0 +1,1 @@
+"""Filters: what the robot cannot or should not do."""

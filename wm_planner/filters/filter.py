@@ -1,0 +1,32 @@
+"""The base of all filters: what a robot cannot or should not do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from wm_planner.types import ActionChunks, JointTrajectories, Verdicts
+
+
+class Filter(ABC):
+    """Measures every candidate against limits.
+
+    A filter never chooses, repairs or reorders: shuffling the candidates shuffles its verdicts,
+    and a looser limit never rejects more. What it cannot measure is NaN, which rejects.
+    """
+
+    @abstractmethod
+    def judge(
+        self,
+        chunks: ActionChunks,
+        trajectories: JointTrajectories,
+        measured_joint_position: np.ndarray,
+    ) -> tuple[Verdicts, ...]:
+        """Return one Verdicts per limit, each over all K candidates.
+
+        Args:
+            chunks: relative 20-D actions, (K, H, 20).
+            trajectories: the same in joint space, (K, H, D).
+            measured_joint_position: shape (D,), rad, at the chunks' start.
+        """

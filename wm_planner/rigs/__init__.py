@@ -1,0 +1,1 @@
+"""Rigs: robots with cameras, real or simulated."""

@@ -1,0 +1,57 @@
+"""The base of all rigs: a robot with cameras, real or simulated."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from wm_planner.robot.rig_description import RigDescription
+from wm_planner.types import Command, Observation
+
+
+class Rig(ABC):
+    """Looks and moves. It neither plans nor judges."""
+
+    description: RigDescription
+
+    @abstractmethod
+    def observe(self) -> Observation:
+        """Return the newest images and joints."""
+
+    @abstractmethod
+    def apply(self, command: Command) -> Command:
+        """Move towards a set point, and return what was really sent after limits."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Decelerate within limits and hold; further commands are needed to move again."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back everything held open; may be called twice."""
+
+
+class SimulatedRig(Rig):
+    """A rig whose time only passes when told to, and whose scene a seed fixes."""
+
+    tasks: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def time_ns(self) -> int:
+        """Simulated time since the reset."""
+
+    @abstractmethod
+    def reset(self, task: str, seed: int) -> None:
+        """Set up the scene of a task; the same seed gives the same scene."""
+
+    @abstractmethod
+    def step(self, seconds: float) -> None:
+        """Let time pass."""
+
+    @abstractmethod
+    def succeeded(self) -> bool:
+        """Whether physics says that the task is done now."""
+
+    @abstractmethod
+    def instruction(self, task: str) -> str:
+        """Return the sentence that asks for a task."""

@@ -1,0 +1,1 @@
+"""Scorers: how close candidates come to the goal."""

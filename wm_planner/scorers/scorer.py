@@ -1,0 +1,44 @@
+"""The base of all scorers: how close a candidate comes to the goal."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from wm_planner.types import ActionChunks, Goal, Rollouts, Scores
+
+
+class LatentJudge(Protocol):
+    """What scorers need of a world model; every `WorldModel` has it."""
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Turn images (N, h, w, 3) uint8 into latents."""
+        ...
+
+    def value(self, latents: np.ndarray, goal: Goal) -> np.ndarray:
+        """Return how near the goal frames are, shape (N,)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ScoringContext:
+    """Everything a scorer may look at."""
+
+    rollouts: Rollouts
+    chunks: ActionChunks
+    goal: Goal
+    world_model: LatentJudge
+
+
+class Scorer(ABC):
+    """Gives every candidate a number, higher is better; the planner adds them up over scorers.
+
+    A scorer that has nothing to say about a goal (no image given, say) contributes zeros.
+    """
+
+    @abstractmethod
+    def score(self, context: ScoringContext) -> Scores:
+        """Return one contribution per candidate, shape (K,)."""

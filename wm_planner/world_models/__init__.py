@@ -1,0 +1,1 @@
+"""World models: dream what the camera will see."""

@@ -1,0 +1,92 @@
+"""The base of all world models: imagine what the camera will see.
+
+A world model works on latents. Its two questions are what could happen when the goal is reached
+(`imagine`) and what would happen if given actions were executed (`simulate`). Nothing here reads
+a clock or global randomness: the noise comes from the generator passed in.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Rollouts
+
+
+@dataclass(frozen=True)
+class WorldModelSpec:
+    """What a world model expects and returns.
+
+    Attributes:
+        dt: spacing of frames, s.
+        context_frames: T, observed frames it looks at.
+        horizon: H, frames it dreams.
+        camera: name of the camera it looks through.
+        image_size: height and width of that camera's images, px.
+        latent_shape: shape of one frame's latent, such as (tokens, channels).
+        bundle_hash: identifies the model and its latent space.
+        instructions: sentences it is known to understand, as examples.
+    """
+
+    dt: float
+    context_frames: int
+    horizon: int
+    camera: str
+    image_size: tuple[int, int]
+    latent_shape: tuple[int, ...]
+    bundle_hash: str
+    instructions: tuple[str, ...] = ()
+
+
+class WorldModel(ABC):
+    """Dreams in latents."""
+
+    spec: WorldModelSpec
+
+    @abstractmethod
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Turn images (N, h, w, 3) uint8 into latents (N, *latent_shape) float32."""
+
+    @abstractmethod
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        """Turn latents (N, *latent_shape) into images (N, h, w, 3) uint8."""
+
+    @abstractmethod
+    def imagine(
+        self,
+        window: ObservationWindow,
+        goal: Goal,
+        candidates: int,
+        generator: np.random.Generator,
+    ) -> Rollouts:
+        """Dream K futures, as one batch, in which the goal is being reached.
+
+        Args:
+            window: the T newest frames.
+            goal: what to reach; an empty goal dreams whatever may happen.
+            candidates: K, at least 1.
+            generator: source of all noise.
+        """
+
+    @abstractmethod
+    def simulate(
+        self,
+        window: ObservationWindow,
+        start: HandPoses,
+        chunks: ActionChunks,
+        generator: np.random.Generator,
+    ) -> Rollouts:
+        """Dream what would happen if each chunk were executed, whether or not it succeeds.
+
+        Args:
+            window: the T newest frames.
+            start: measured hands at the newest frame, no leading axes.
+            chunks: relative actions (K, H, 20).
+            generator: source of all noise.
+        """
+
+    @abstractmethod
+    def value(self, latents: np.ndarray, goal: Goal) -> np.ndarray:
+        """Return how near the goal frames are, shape (N,), for latents (N, *latent_shape)."""
