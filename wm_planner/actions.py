@@ -171,7 +171,9 @@ def orthonormalise(columns: np.ndarray) -> np.ndarray:
     first, second = columns[..., :3], columns[..., 3:]
     x = _unit(first)
     y = _unit(_unit(second) - (x * _unit(second)).sum(-1, keepdims=True) * x)
-    return np.stack([x, y, np.cross(x, y)], axis=-1)
+    rotation = np.stack([x, y, np.cross(x, y)], axis=-1)
+    rotation[np.isnan(rotation).any(axis=(-1, -2))] = np.nan  # never half a rotation
+    return rotation
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
