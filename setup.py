@@ -37,8 +37,6 @@ def ros_prefix() -> Path:
 class BuildWithInterfaces(build_py):
     """build_py, then CMake: generated modules beside the package, the rest as data files."""
 
-    generated: list[str] = []
-
     def run(self) -> None:
         build = Path(self.get_finalized_command("build").build_temp).resolve() / "interfaces"
         # A CMake cache of another pip build environment points at folders that are gone, and
@@ -47,6 +45,7 @@ class BuildWithInterfaces(build_py):
         if not self.editable_mode:
             shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
+        self.generated: list[str] = []
         staged = self._run_cmake(build)
         self._add_modules(next(staged.glob(f"lib/python*/site-packages/{NAME}")))
         self._add_data_files(staged)
@@ -77,9 +76,9 @@ class BuildWithInterfaces(build_py):
     def _add_modules(self, generated: Path) -> None:
         """Copies wm_planner.msg, .srv, .action into the wheel, or the source tree if editable."""
         target = ROOT / NAME if self.editable_mode else Path(self.build_lib) / NAME
-        if self.editable_mode:
-            for leftover in [*(target / kind for kind in ("msg", "srv", "action"))]:
-                shutil.rmtree(leftover, ignore_errors=True)
+        if self.editable_mode:  # what an interface that is gone by now left behind
+            for kind in ("msg", "srv", "action"):
+                shutil.rmtree(target / kind, ignore_errors=True)
         for source in sorted(generated.rglob("*")):
             name = source.relative_to(generated)
             if source.is_dir() or source.suffix in (".c", ".pyc") or name == Path("__init__.py"):
@@ -99,7 +98,7 @@ class BuildWithInterfaces(build_py):
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
         outputs: list[str] = super().get_outputs(include_bytecode)
-        return outputs if self.editable_mode else outputs + self.generated
+        return outputs if self.editable_mode else outputs + getattr(self, "generated", [])
 
 
 class PlatformDistribution(Distribution):
