@@ -44,33 +44,33 @@ clean:  ## remove everything that was made, except runs/
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(DONE)/environment: tools/system_packages.sh tools/find_python.sh
-	tools/system_packages.sh
-	test -x $(PYTHON) || "$$(tools/find_python.sh)" -m venv $(VENV)
-	mkdir -p $(DONE)
-	tools/quietly.sh "Preparing .venv" $(PYTHON) -m pip install --upgrade pip
-	touch $@
+	@tools/system_packages.sh
+	@test -x $(PYTHON) || "$$(tools/find_python.sh)" -m venv $(VENV)
+	@mkdir -p $(DONE)
+	@tools/quietly.sh "Preparing .venv" $(PYTHON) -m pip install --upgrade pip
+	@touch $@
 
 # Editable: changed Python files and configuration count at once, only these files need a build.
 $(DONE)/package: $(DONE)/environment pyproject.toml setup.py package.xml CMakeLists.txt \
 		$(wildcard cmake/*) $(wildcard scripts/*) $(INTERFACES)
-	tools/quietly.sh "Installing build tools" \
+	@tools/quietly.sh "Installing build tools" \
 		$(PYTHON) -m pip install $$($(PYTHON) tools/requirements.py build)
-	tools/quietly.sh "Installing dependencies" \
+	@tools/quietly.sh "Installing dependencies" \
 		$(PYTHON) -m pip install $$($(PYTHON) tools/requirements.py run)
-	tools/quietly.sh "Building wm_planner" \
+	@tools/quietly.sh "Building wm_planner" \
 		$(PYTHON) -m pip install --no-build-isolation --no-deps --editable .
-	touch $@
+	@touch $@
 
 $(DONE)/test: $(DONE)/environment pyproject.toml
-	tools/quietly.sh "Installing test tools" \
+	@tools/quietly.sh "Installing test tools" \
 		$(PYTHON) -m pip install $$($(PYTHON) tools/requirements.py test)
-	touch $@
+	@touch $@
 
 $(DONE)/torch: $(DONE)/environment pyproject.toml tools/install_torch.sh
-	tools/install_torch.sh $(PYTHON)
-	tools/quietly.sh "Installing training tools" \
+	@tools/install_torch.sh $(PYTHON)
+	@tools/quietly.sh "Installing training tools" \
 		$(PYTHON) -m pip install $$($(PYTHON) tools/requirements.py train)
-	touch $@
+	@touch $@
 
 .PHONY: help demo test check lint fast-test build colcon-test test-pythons clean
 .DELETE_ON_ERROR:
