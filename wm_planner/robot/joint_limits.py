@@ -1,0 +1,74 @@
+"""Limits of the arm joints: the URDF's, tightened and completed by the rig file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wm_planner.errors import ConfigurationError
+from wm_planner.robot.rig_description import RigDescription
+from wm_planner.robot.urdf_model import UrdfModel
+
+
+@dataclass(frozen=True, eq=False)
+class JointLimits:
+    """One entry for each of the D arm joints, read-only.
+
+    Attributes:
+        lower: lowest position, rad (m for a sliding joint); -inf where there is no limit.
+        upper: highest position, rad.
+        velocity: largest, rad/s.
+        acceleration: largest, rad/s^2.
+    """
+
+    lower: np.ndarray
+    upper: np.ndarray
+    velocity: np.ndarray
+    acceleration: np.ndarray
+
+
+def joint_limits(rig: RigDescription, urdf: UrdfModel) -> JointLimits:
+    """Read the limits, and check that the rig file's postures respect them."""
+    _check_postures(rig, urdf)
+    lower, upper, velocity = np.array([urdf.joint_limits(name) for name in rig.joint_names]).T
+    acceleration = np.full(len(lower), rig.limits.acceleration)
+    arrays = (lower.copy(), upper.copy(), _velocity_limit(rig, velocity), acceleration)
+    for array in arrays:
+        array.setflags(write=False)
+    return JointLimits(*arrays)
+
+
+def _velocity_limit(rig: RigDescription, from_urdf: np.ndarray) -> np.ndarray:
+    """Return the stricter of the URDF's and the rig file's limit, shape (D,)."""
+    known = np.where(from_urdf > 0.0, from_urdf, np.inf)  # many URDFs write 0 for "unknown"
+    if rig.limits.velocity is not None:
+        known = np.minimum(known, rig.limits.velocity)
+    for name, limit in zip(rig.joint_names, known, strict=True):
+        if not np.isfinite(limit):
+            raise ConfigurationError(
+                f"rig {rig.name}: {rig.urdf.name} gives {name} no velocity limit; "
+                "set limits.velocity in the rig file"
+            )
+    return known
+
+
+def _check_postures(rig: RigDescription, urdf: UrdfModel) -> None:
+    """Check that home and the grippers' ends are within the URDF's limits."""
+    for hand in rig.hands:
+        gripper = hand.gripper
+        rows = [
+            *(
+                (name, "home", value)
+                for name, value in zip(hand.joint_names, hand.home, strict=True)
+            ),
+            *((n, "closed", v) for n, v in zip(gripper.joint_names, gripper.closed, strict=True)),
+            *((n, "open", v) for n, v in zip(gripper.joint_names, gripper.open, strict=True)),
+        ]
+        for name, what, value in rows:
+            lower, upper, _ = urdf.joint_limits(name)
+            if not lower - 1e-6 <= value <= upper + 1e-6:
+                raise ConfigurationError(
+                    f"rig {rig.name}: hands.{hand.side}: {what} of {name}: got {value}, expected "
+                    f"{lower} to {upper} as in {rig.urdf.name}"
+                )
