@@ -58,7 +58,7 @@ class KinematicChains:
         translation = np.array([[joint.translation for joint in row] for row in rows])
         turn = np.array([[joint.turn for joint in row] for row in rows])  # (2, N, 3)
         slide = np.array([[joint.slide for joint in row] for row in rows])
-        self._any_slide = slide.any(axis=(0, 2))  # (N,)
+        self._any_slide: np.ndarray = slide.any(axis=(0, 2))  # (N,)
         # Rodrigues: origin @ (I + sin K + (1 - cos) K^2), with the origin multiplied in beforehand.
         origin = np.array([[joint.rotation for joint in row] for row in rows])  # (2, N, 3, 3)
         cross = _cross_matrix(turn)
@@ -77,7 +77,8 @@ class KinematicChains:
     def scatter(self, along_chains: np.ndarray, joint_count: int) -> np.ndarray:
         """Return arm joints (..., D) from positions along each chain (..., 2, N)."""
         joint_position = np.empty((*along_chains.shape[:-2], joint_count))
-        joint_position[..., self.columns[self.movable]] = along_chains[..., self.movable]
+        columns: np.ndarray = self.columns[self.movable]
+        joint_position[..., columns] = along_chains[..., self.movable]
         return joint_position
 
     def forward(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
