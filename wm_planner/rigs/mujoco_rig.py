@@ -1,0 +1,260 @@
+"""The simulated bimanual rig: MuJoCo physics and cameras behind the `Rig` interface."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+if sys.platform.startswith("linux"):
+    # Without a screen MuJoCo's default GL backend fails; EGL renders on and off screen.
+    os.environ.setdefault("MUJOCO_GL", "egl")
+
+import mujoco
+import numpy as np
+
+from wm_planner.errors import RigError, UnknownNameError
+from wm_planner.rigs import simulated_scene as scene
+from wm_planner.rigs.rig import SimulatedRig
+from wm_planner.rigs.tasks import TASKS, Scene, Task
+from wm_planner.robot.rig_description import RigDescription, find_rig
+from wm_planner.settings import setting
+from wm_planner.types import Command, Observation
+
+#: Servo targets are refreshed this often between two commands, as a 50 Hz controller would.
+CONTROL_PERIOD_S = 0.02
+
+Reference = Callable[[float], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class MujocoRigSettings:
+    """How the simulated rig looks and what it shows."""
+
+    image_height: int = setting(192, unit="px", minimum=32, maximum=480, help="rendered image height")
+    image_width: int = setting(256, unit="px", minimum=32, maximum=640, help="rendered image width")
+    cameras: tuple[str, ...] = setting(
+        ("head",), help="cameras in each observation: head, front, left_wrist, right_wrist"
+    )
+
+
+class MujocoRig(SimulatedRig):
+    """Two simulated arms at a table. Time stands still between calls of `step`.
+
+    The renderer's GL context belongs to the thread that first renders: call `observe` and `render`
+    from one thread only, and `close` from that thread too.
+    """
+
+    tasks = tuple(TASKS)
+
+    def __init__(
+        self, settings: MujocoRigSettings | None = None, description: RigDescription | None = None
+    ) -> None:
+        self.settings = settings or MujocoRigSettings()
+        self.description = description or find_rig("simulated_bimanual")
+        self._models: dict[str, mujoco.MjModel] = {}
+        self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
+        self._scene_name = ""
+        self.task: Task = TASKS["reach"]
+        self._load(self.task.scene)
+        self.reset("reach", seed=0)
+
+    # -- the world ------------------------------------------------------------------------------
+    def reset(self, task: str, seed: int) -> None:
+        """Start a new episode.
+
+        Args:
+            task: one of `TASKS`.
+            seed: fixes the scene completely.
+        """
+        if task not in TASKS:
+            raise UnknownNameError("task", task, TASKS)
+        self.task = TASKS[task]
+        self._load(self.task.scene)
+        mujoco.mj_resetData(self.model, self.data)
+        self._step_s = float(self.model.opt.timestep)
+        for name in self.movable:
+            self.place(name, scene.PARKED, 0.0)
+        self.generator = np.random.default_rng([seed, 7])
+        self.set_posture(np.tile(scene.HOME, 2), np.full(2, 0.08))
+        self.task.place(self, self.generator)
+        mujoco.mj_forward(self.model, self.data)
+        # Objects settle before the episode's clock starts.
+        mujoco.mj_step(self.model, self.data, int(round(0.2 / self._step_s)))
+        self.data.time = 0.0
+        self.task.begin(self)
+        mujoco.mj_forward(self.model, self.data)
+
+    def set_posture(self, joint_position: np.ndarray, gripper_width: np.ndarray) -> None:
+        """Put the arms somewhere at once (no physics) and hold there."""
+        self.data.qpos[self._arm_qpos] = joint_position
+        self.data.qpos[self._finger_qpos] = np.repeat(gripper_width / 2, 2)
+        self.data.qvel[:] = 0.0
+        self._hold(np.asarray(joint_position, float), np.asarray(gripper_width, float))
+
+    def place(self, name: str, position: tuple[float, ...] | np.ndarray, yaw: float) -> None:
+        """Put a movable object somewhere at rest: position (3,) m, yaw rad about z."""
+        address = self.model.joint(name).qposadr[0]
+        self.data.qpos[address : address + 3] = position
+        self.data.qpos[address + 3 : address + 7] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
+        velocity = self.model.joint(name).dofadr[0]
+        self.data.qvel[velocity : velocity + 6] = 0.0
+
+    def place_marker(self, side: str, position: np.ndarray) -> None:
+        """Show a reach target: the sphere at ``position`` (3,) m on a post that meets the table."""
+        body = self.model.body(f"{side}_marker")
+        self.data.mocap_pos[body.mocapid[0]] = position
+        post = self.model.geom(f"{side}_marker_post").id
+        self.model.geom_size[post, 2] = max(position[2] / 2, 1e-3)
+        self.model.geom_pos[post, 2] = -position[2] / 2
+
+    def object_position(self, name: str) -> np.ndarray:
+        """Centre of an object, shape (3,), m, base frame."""
+        return self.data.body(name).xpos.copy()
+
+    def object_rotation(self, name: str) -> np.ndarray:
+        """Shape (3, 3), object to base frame."""
+        return self.data.body(name).xmat.reshape(3, 3).copy()
+
+    def object_yaw(self, name: str) -> float:
+        """Heading of an object's x axis about z, rad."""
+        rotation = self.object_rotation(name)
+        return float(np.arctan2(rotation[1, 0], rotation[0, 0]))
+
+    def tool_position(self) -> np.ndarray:
+        """Tool positions, shape (2, 3), m, base frame."""
+        return np.stack([self.data.site(f"{side}_tool").xpos for side in scene.SIDES])
+
+    def forward(self) -> None:
+        """Recompute derived quantities after the state was edited: renders would be stale."""
+        mujoco.mj_forward(self.model, self.data)
+
+    def succeeded(self) -> bool:
+        """Whether the current task's physical success test holds now."""
+        return bool(self.task.succeeded(self))
+
+    # -- the rig --------------------------------------------------------------------------------
+    @property
+    def time_ns(self) -> int:
+        """Simulated time since reset, ns."""
+        return int(round(self.data.time * 1e9))
+
+    def instruction(self, task: str) -> str:
+        """The usual instruction for a task."""
+        return TASKS[task].instructions[0]
+
+    def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Encoders: arm positions (D,) rad, velocities (D,) rad/s, gripper widths (2,) m."""
+        width = self.data.qpos[self._finger_qpos].reshape(2, 2).sum(1)
+        position, velocity = self.data.qpos[self._arm_qpos], self.data.qvel[self._arm_qvel]
+        return position.copy(), velocity.copy(), np.clip(width, 0.0, scene.MAX_WIDTH)
+
+    def observe(self) -> Observation:
+        position, velocity, width = self.joint_state()
+        images = {name: self.render(name) for name in self.settings.cameras}
+        return Observation(self.time_ns, images, position, velocity, width)
+
+    def render(self, camera: str, height: int | None = None, width: int | None = None) -> np.ndarray:
+        """One camera image, shape (height, width, 3), uint8 RGB."""
+        size = (height or self.settings.image_height, width or self.settings.image_width)
+        if size not in self._renderers:
+            self._renderers[size] = mujoco.Renderer(self.model, *size)
+        renderer = self._renderers[size]
+        try:
+            renderer.update_scene(self.data, camera)
+        except (ValueError, KeyError) as error:
+            raise RigError(f"camera: got {camera!r}: {error}") from error
+        # update_scene switches shadows back on; they cost 20 times the rest of the frame.
+        renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
+        return renderer.render().copy()
+
+    def apply(self, command: Command) -> Command:
+        """Move to the command so as to be there at its stamp, then hold.
+
+        The servo reference is a cubic from the present reference, with the command's velocity at
+        its end, as a joint trajectory controller interpolates.
+        """
+        if not (np.isfinite(command.joint_position).all() and np.isfinite(command.gripper_width).all()):
+            raise RigError("command: got a value that is not finite; nothing was sent")
+        position = np.clip(command.joint_position, self._lower, self._upper)
+        width = np.clip(command.gripper_width, 0.0, scene.MAX_WIDTH)
+        start, end = float(self.data.time), max(command.stamp_ns * 1e-9, float(self.data.time) + 1e-3)
+        q0, w0 = self._reference(start)
+        before, _ = self._reference(start - 1e-3)
+        v0 = (q0 - before) / 1e-3 if self._moving(start) else np.zeros_like(q0)
+        duration, v1 = end - start, command.joint_velocity
+
+        def reference(time_s: float) -> tuple[np.ndarray, np.ndarray]:
+            u = min(max((time_s - start) / duration, 0.0), 1.0)
+            h00, h10 = (1 + 2 * u) * (1 - u) ** 2, u * (1 - u) ** 2
+            h01, h11 = u * u * (3 - 2 * u), u * u * (u - 1)
+            q = h00 * q0 + h10 * duration * v0 + h01 * position + h11 * duration * v1
+            return q, w0 + (width - w0) * u
+
+        self._reference, self._reference_end = reference, end
+        return replace(command, joint_position=position, gripper_width=width)
+
+    def follow(self, reference: Reference) -> None:
+        """Let a controller supply the servo reference: time s -> ((D,) rad, widths (2,) m)."""
+        self._reference, self._reference_end = reference, np.inf
+
+    def step(self, seconds: float) -> None:
+        """Advance physics by ``seconds``."""
+        end = self.data.time + seconds
+        while self.data.time < end - self._step_s / 2:
+            pause = min(CONTROL_PERIOD_S, end - self.data.time)
+            count = max(1, int(round(pause / self._step_s)))
+            q, width = self._reference(float(self.data.time) + count * self._step_s)
+            self._servo(q, width)
+            self.task.before_step(self)
+            mujoco.mj_step(self.model, self.data, count)
+        # mj_step leaves positions of bodies one step behind the joint state.
+        mujoco.mj_forward(self.model, self.data)
+
+    def stop(self) -> None:
+        """Hold where the arms are now."""
+        position, _, width = self.joint_state()
+        self._hold(position, width)
+
+    def close(self) -> None:
+        for renderer in self._renderers.values():
+            renderer.close()
+        self._renderers.clear()
+
+    # -- private --------------------------------------------------------------------------------
+    def _load(self, name: str) -> None:
+        if name == self._scene_name:
+            return
+        self.close()
+        if name not in self._models:
+            self._models[name] = mujoco.MjModel.from_xml_string(Scene.named(name).build())
+        self._scene_name = name
+        self.model = self._models[name]
+        self.data = mujoco.MjData(self.model)
+        self.movable = Scene.named(name).movable
+        self.tracked = Scene.named(name).tracked
+        joints = [f"{side}_joint_{i}" for side in scene.SIDES for i in range(1, 7)]
+        fingers = [f"{side}_finger_{k}" for side in scene.SIDES for k in (1, 2)]
+        self._arm_qpos = np.array([self.model.joint(j).qposadr[0] for j in joints])
+        self._arm_qvel = np.array([self.model.joint(j).dofadr[0] for j in joints])
+        self._finger_qpos = np.array([self.model.joint(j).qposadr[0] for j in fingers])
+        self._arm_servo = np.array([self.model.actuator(j.replace("joint", "servo")).id for j in joints])
+        self._finger_servo = np.array(
+            [self.model.actuator(j.replace("finger", "finger_servo")).id for j in fingers]
+        )
+        self._lower, self._upper = np.tile(np.array(scene.JOINT_LIMITS).T, 2)
+
+    def _hold(self, joint_position: np.ndarray, gripper_width: np.ndarray) -> None:
+        self._reference = lambda time_s: (joint_position, gripper_width)
+        self._reference_end = -np.inf
+        self._servo(joint_position, gripper_width)
+
+    def _moving(self, time_s: float) -> bool:
+        return time_s < self._reference_end + 1e-6
+
+    def _servo(self, joint_position: np.ndarray, gripper_width: np.ndarray) -> None:
+        self.data.ctrl[self._arm_servo] = joint_position
+        # A nearly closed command squeezes: the servo aims 4 mm past contact.
+        finger = np.where(gripper_width < 0.005, gripper_width / 2 - 0.004, gripper_width / 2)
+        self.data.ctrl[self._finger_servo] = np.repeat(finger, 2)

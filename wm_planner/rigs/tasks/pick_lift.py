@@ -1,0 +1,69 @@
+"""Pick and lift: grasp the red cube with the arm on its side and raise it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wm_planner.rigs.hands import CLOSED, OPEN
+from wm_planner.rigs.tasks.tabletop import place_tabletop
+from wm_planner.rigs.tasks.task import Task
+
+if TYPE_CHECKING:
+    from wm_planner.rigs.mujoco_rig import MujocoRig
+    from wm_planner.rigs.performance import Performance
+
+LIFTED_M = 0.10
+ABOVE = np.array([0.0, 0.0, 0.11])
+
+
+@dataclass(frozen=True)
+class PickLift(Task):
+    """The instruction does not say which arm: the cube's place does."""
+
+    def place(self, rig: MujocoRig, generator: np.random.Generator) -> None:
+        place_tabletop(rig, generator, with_tray=bool(generator.random() < 0.7))
+
+    def succeeded(self, rig: MujocoRig) -> bool:
+        return bool(rig.object_position("cube")[2] > LIFTED_M)
+
+    def perform(self, performance: Performance, mistake: str) -> None:
+        rig, generator, move = performance.rig, performance.generator, performance.move
+        side = int(rig.object_position("cube")[0] > 0)
+        for _attempt in range(4):
+            good = mistake not in ("misgrasp", "fail")
+            performance.retreat(side, 0.13)
+            cube = rig.object_position("cube")
+            yaw = quarter_turn(rig.object_yaw("cube"))
+            aim = cube + generator.normal(0, [0.003, 0.003, 0.002])
+            aim[2] = max(aim[2], 0.018)
+            if not good:
+                aim[:2] += performance.miss(0.03, 0.06)
+            above = performance.hands.moved(side, aim + ABOVE, yaw, OPEN)
+            move(above, performance.pace_for(side, above), good)
+            if mistake == "shift" and performance.shift("cube", 0.06):
+                mistake = ""
+                continue  # look again: the cube is elsewhere now
+            move(above.moved(side, aim), performance.pace(4), good)
+            move(performance.hands.moved(side, width=CLOSED), 2, good)
+            lift = aim + [0, 0, generator.uniform(0.13, 0.17)]
+            if mistake == "misgrasp":
+                lift[2] = generator.uniform(0.05, 0.10)
+            move(performance.hands.moved(side, lift), performance.pace(4), good)
+            if mistake == "fail":
+                performance.hold(4, good=False)
+                return
+            if mistake == "drop" and rig.object_position("cube")[2] > 0.06:
+                move(performance.hands.moved(side, width=OPEN), 2, good=False)
+            mistake = ""
+            if self.succeeded(rig):
+                performance.hold(4)
+                return
+
+
+def quarter_turn(yaw: float) -> float:
+    """The grasp heading of a square object: the nearest to straight ahead, rad in [-pi/4, pi/4]."""
+    return float((yaw + np.pi / 4) % (np.pi / 2) - np.pi / 4)
+

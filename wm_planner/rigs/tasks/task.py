@@ -1,0 +1,85 @@
+"""What a simulated task is: a scene, an instruction, a physical success test, a scripted expert."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from wm_planner.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from wm_planner.rigs.mujoco_rig import MujocoRig
+    from wm_planner.rigs.performance import Performance
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A MuJoCo model that several tasks share.
+
+    Attributes:
+        name: what tasks call it.
+        build: makes the MJCF text.
+        movable: free bodies (each with a freejoint of its own name) that tasks place.
+        tracked: bodies whose positions a recording notes.
+    """
+
+    name: str
+    build: Callable[[], str]
+    movable: tuple[str, ...]
+    tracked: tuple[str, ...]
+    known: ClassVar[dict[str, Scene]] = {}
+
+    def __post_init__(self) -> None:
+        Scene.known[self.name] = self
+
+    @staticmethod
+    def named(name: str) -> Scene:
+        if name not in Scene.known:
+            raise UnknownNameError("scene", name, Scene.known)
+        return Scene.known[name]
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """One task of the simulated rig.
+
+    Attributes:
+        name: as on the command line.
+        scene: name of its `Scene`.
+        instructions: ways to ask for it; the first is the usual one.
+        time_limit_s: an episode that has not succeeded by then has failed.
+        recoveries: mistakes that its expert can make and mend; see `perform`.
+    """
+
+    name: str
+    scene: str
+    instructions: tuple[str, ...]
+    time_limit_s: float
+    recoveries: tuple[str, ...] = field(default=())
+
+    @abstractmethod
+    def place(self, rig: MujocoRig, generator: np.random.Generator) -> None:
+        """Lay out the scene at rest."""
+
+    @abstractmethod
+    def succeeded(self, rig: MujocoRig) -> bool:
+        """The physical success test, on the simulator's state as it is now."""
+
+    @abstractmethod
+    def perform(self, performance: Performance, mistake: str) -> None:
+        """The scripted expert.
+
+        Args:
+            performance: moves the hands and records.
+            mistake: "" for none, one of `recoveries`, or "fail": miss and do not mend it.
+        """
+
+    def begin(self, rig: MujocoRig) -> None:  # noqa: B027  optional hook
+        """After the scene has settled."""
+
+    def before_step(self, rig: MujocoRig) -> None:  # noqa: B027  optional hook
+        """Before every control period of physics."""

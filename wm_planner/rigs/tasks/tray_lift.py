@@ -1,0 +1,87 @@
+"""Tray lift: both hands take the tray's handles and raise it level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wm_planner.rigs import simulated_scene as scene
+from wm_planner.rigs.hands import CLOSED, OPEN, Hands
+from wm_planner.rigs.tasks.tabletop import place_tabletop
+from wm_planner.rigs.tasks.task import Task
+
+if TYPE_CHECKING:
+    from wm_planner.rigs.mujoco_rig import MujocoRig
+    from wm_planner.rigs.performance import Performance
+
+LIFTED_M = 0.08
+LEVEL = 0.97  # cosine of the tilt
+HANDLE_GRIP_HEIGHT = 0.045
+
+
+@dataclass(frozen=True)
+class TrayLift(Task):
+    """A lift by one hand alone tips the tray and does not count."""
+
+    def place(self, rig: MujocoRig, generator: np.random.Generator) -> None:
+        place_tabletop(rig, generator, with_tray=True)
+
+    def succeeded(self, rig: MujocoRig) -> bool:
+        level = rig.object_rotation("tray")[2, 2] > LEVEL
+        return bool(level and rig.object_position("tray")[2] > LIFTED_M)
+
+    def perform(self, performance: Performance, mistake: str) -> None:
+        rig, generator, move = performance.rig, performance.generator, performance.move
+        for _attempt in range(3):
+            good = mistake not in ("misgrasp", "fail")
+            performance.retreat_both(0.15)
+            miss = np.zeros((2, 3))
+            if not good:
+                for side in range(2) if generator.random() < 0.3 else [generator.integers(2)]:
+                    # Across the handle, outwards or inwards: along it the grasp would still hold.
+                    miss[side, 0] = generator.choice([-1, 1]) * generator.uniform(0.05, 0.09)
+            above = self._grip(performance, miss + [0, 0, 0.10], OPEN)
+            move(above, performance.pace_for(0, above), good)
+            if mistake == "shift" and performance.shift("tray", 0.04):
+                mistake = ""
+                continue
+            down = above.copy()
+            down.position[:, 2] -= 0.10
+            move(down, performance.pace(4), good)
+            closed = down.copy()
+            closed.width[:] = CLOSED
+            move(closed, 2, good)
+            lift = closed.copy()
+            lift.position[:, 2] += generator.uniform(0.11, 0.15) * (0.5 if mistake == "misgrasp" else 1)
+            move(lift, performance.pace(5), good)
+            if mistake == "fail":
+                performance.hold(4, good=False)
+                return
+            if mistake == "drop" and rig.object_position("tray")[2] > 0.05:
+                low = lift.copy()
+                low.position[:, 2] -= 0.06
+                move(low, 3, good=False)
+                low.width[:] = OPEN
+                move(low, 2, good=False)
+            elif mistake == "misgrasp":
+                low = performance.hands.copy()
+                low.position[:, 2] = HANDLE_GRIP_HEIGHT + 0.01
+                move(low, 2)
+            mistake = ""
+            if self.succeeded(rig):
+                performance.hold(4)
+                return
+
+    def _grip(self, performance: Performance, offset: np.ndarray, width: float) -> Hands:
+        rig, hands = performance.rig, performance.hands.copy()
+        rotation, centre = rig.object_rotation("tray"), rig.object_position("tray")
+        for side, sign in enumerate((-1, 1)):
+            handle = centre + rotation @ [sign * scene.TRAY_HANDLE_X, 0, 0]
+            handle[2] = HANDLE_GRIP_HEIGHT
+            wobble = performance.generator.normal(0, 0.003, 3)
+            hands.position[side] = handle + offset[side] + wobble
+            hands.turn[side] = (rig.object_yaw("tray"), 0.0, 0.0)
+            hands.width[side] = width
+        return hands

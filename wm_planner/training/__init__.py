@@ -1,0 +1,1 @@
+"""Training, export and evaluation of the models; the only part that needs torch."""

@@ -1,0 +1,108 @@
+"""Training of the autoencoder: reconstruct, and keep hands and small objects readable."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wm_planner.training.loop import LossFunction
+from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
+from wm_planner.training.source import EpisodeSource
+
+PARKED_BELOW_M = -0.3
+
+
+def build_autoencoder(source: EpisodeSource, settings: AutoencoderSettings, seed: int) -> Autoencoder:
+    """A fresh autoencoder around the data set's mean image."""
+    generator = np.random.default_rng([seed, 3])
+    some = np.sort(generator.choice(len(source.frames), min(2000, len(source.frames)), replace=False))
+    mean = torch.from_numpy(np.median(source.frames[some][::4], axis=0).astype(np.float32))
+    torch.manual_seed(seed)
+    model = Autoencoder(settings, mean)
+    return model.to(memory_format=torch.channels_last)
+
+
+def autoencoder_loss(
+    source: EpisodeSource, batch: int, latent_noise: float = 0.15, object_weight: float = 0.6
+) -> LossFunction:
+    """Make the loss.
+
+    Pixels count by how rare their colour is in the data set, so that a small red cube weighs as
+    much as a large brown table; labels of objects serve only here, in training.
+
+    Args:
+        source: the data.
+        batch: frames a step.
+        latent_noise: largest standard deviation of noise on the latent before decoding, so that
+            nearby latents look alike.
+        object_weight: of the object head, in the last two thirds of the run.
+    """
+    mean, std = pose_statistics(source)
+    rarity = _colour_rarity(source)
+    frames = len(source.frames)
+
+    def loss(model: nn.Module, generator: np.random.Generator, progress: float):  # type: ignore[no-untyped-def]
+        assert isinstance(model, Autoencoder)
+        index = np.sort(generator.integers(frames, size=batch))
+        image = source.frames[index]
+        weight = torch.from_numpy(rarity[_colour_bin(image)])[:, None]
+        pose = torch.from_numpy((source.hand_pose[index] - mean) / std).float()
+        objects = source.object_position[index]
+        present = torch.from_numpy(objects[..., 2] > PARKED_BELOW_M).float()
+        pixels = torch.from_numpy(image)
+        with torch.autocast("cpu", torch.bfloat16):
+            latent = model.encode(pixels)
+            spread = latent_noise * torch.rand(batch, 1, 1)
+            noisy = latent + spread * torch.randn_like(latent)
+            out = model.decode(noisy)
+            read_pose, read_objects = model.read(noisy)
+        target = (pixels.permute(0, 3, 1, 2).float() - 110) / 64
+        squared = (out - target).square().mean(1, keepdim=True)
+        weighted = (squared * weight).sum() / weight.sum()
+        pose_loss = functional.smooth_l1_loss(read_pose.float(), pose, beta=0.1)
+        wanted = torch.from_numpy(objects * 10).float()
+        wrong = functional.smooth_l1_loss(read_objects.float(), wanted, beta=0.1, reduction="none")
+        object_loss = (wrong.mean(-1) * present).sum() / present.sum()
+        total = 10 * weighted + 0.3 * pose_loss + object_weight * (progress > 0.33) * object_loss
+        figures = {
+            "psnr": -10 * float(np.log10(float(squared.detach().mean()) * (64 / 255) ** 2)),
+            "weighted": float(weighted.detach()),
+            "pose": float(pose_loss.detach()),
+            "object": float(object_loss.detach()),
+        }
+        return total, figures
+
+    return loss
+
+
+def pose_statistics(source: EpisodeSource) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and spread of packed hand poses, each (20,); the spread is at least 0.02."""
+    return source.hand_pose.mean(0), source.hand_pose.std(0).clip(min=0.02)
+
+
+@torch.no_grad()
+def encode_all(model: Autoencoder, frames: np.ndarray, batch: int = 256) -> np.ndarray:
+    """Latents of all frames, shape (F, tokens, channels), float16."""
+    out = []
+    for start in range(0, len(frames), batch):
+        image = torch.from_numpy(np.ascontiguousarray(frames[start : start + batch]))
+        with torch.autocast("cpu", torch.bfloat16):
+            latent: Tensor = model.encode(image)
+        out.append(latent.float().numpy().astype(np.float16))
+    return np.concatenate(out)
+
+
+def _colour_bin(image: np.ndarray) -> np.ndarray:
+    q = (image >> 5).astype(np.int32)  # 8 levels a channel
+    return (q[..., 0] << 6) | (q[..., 1] << 3) | q[..., 2]
+
+
+def _colour_rarity(source: EpisodeSource) -> np.ndarray:
+    """Weight per colour bin, shape (512,): (mean share / share) ** 0.5, within 0.3 and 12."""
+    step = max(1, len(source.frames) // 1500)
+    count = np.bincount(_colour_bin(source.frames[::step]).ravel(), minlength=512).astype(np.float64)
+    share = count / count.sum()
+    typical = (share * share).sum()  # share of the colour that an average pixel has
+    return np.clip(np.sqrt(typical / np.maximum(share, 1e-6)), 0.3, 12).astype(np.float32)

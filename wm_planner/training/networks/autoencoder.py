@@ -1,0 +1,120 @@
+"""A small convolutional autoencoder with a spatial latent that keeps small objects visible.
+
+The image is cut into 4x4 patches, the training set's mean image is subtracted, and three strided
+convolutions bring 96x128 to a 3x4 grid of tokens. A latent that is flat loses objects behind the
+hand that usually accompanies them; a spatial one does not. Batch normalisation without gain keeps
+every latent channel at unit variance, the scale that the world model's noise is measured in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class AutoencoderSettings:
+    """Sizes of the autoencoder; images must be divisible by 32."""
+
+    height: int = 96
+    width: int = 128
+    channels: int = 32
+    narrow: int = 64
+    wide: int = 128
+    objects: int = 5
+    pose: int = 20
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.spatial = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.mix = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.mix.weight)
+        nn.init.zeros_(self.mix.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.mix(torch.relu(self.spatial(x)))
+
+
+class _Place(nn.Module):
+    """A learned bias per position: convolutions alone do not know where they are."""
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(1, channels, height, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.bias.to(x.dtype)
+
+
+class Autoencoder(nn.Module):
+    """Encoder, decoder, and heads that make poses and objects easy to read from the latent."""
+
+    def __init__(self, settings: AutoencoderSettings, mean_image: Tensor) -> None:
+        """Build it.
+
+        Args:
+            settings: sizes.
+            mean_image: Shape (height, width, 3), float 0..255.
+        """
+        super().__init__()
+        s = self.settings = settings
+        rows, columns = s.height // 32, s.width // 32
+        self.tokens = rows * columns
+        wider = 2 * s.wide
+        patches = ((mean_image - 110) / 64).permute(2, 0, 1)[None]
+        self.register_buffer("mean_patches", nn.functional.pixel_unshuffle(patches, 4))
+        self.register_buffer("mean_image", patches)
+        self.encoder = nn.Sequential(
+            nn.Conv2d(48, s.narrow, 3, 2, 1), _Place(s.narrow, 4 * rows, 4 * columns), nn.ReLU(),
+            _Residual(s.narrow),
+            nn.Conv2d(s.narrow, s.wide, 3, 2, 1), _Place(s.wide, 2 * rows, 2 * columns), nn.ReLU(),
+            _Residual(s.wide), _Residual(s.wide),
+            nn.Conv2d(s.wide, wider, 3, 2, 1), _Residual(wider),
+            nn.Conv2d(wider, s.channels, 1),
+        )  # fmt: skip
+        self.norm = nn.BatchNorm2d(s.channels, affine=False, momentum=0.02)
+        self.decoder = nn.Sequential(
+            nn.Conv2d(s.channels, wider, 1), _Place(wider, rows, columns), _Residual(wider),
+            nn.Conv2d(wider, 4 * s.wide, 1), nn.PixelShuffle(2),
+            _Residual(s.wide), _Residual(s.wide),
+            nn.Conv2d(s.wide, 4 * s.narrow, 1), nn.PixelShuffle(2),
+            _Place(s.narrow, 4 * rows, 4 * columns), nn.ReLU(),
+            _Residual(s.narrow), _Residual(s.narrow),
+            nn.Conv2d(s.narrow, 192, 1), nn.PixelShuffle(8),
+        )  # fmt: skip
+        nn.init.zeros_(self.decoder[-2].weight)
+        nn.init.zeros_(self.decoder[-2].bias)
+        size = s.channels * self.tokens
+        self.pose_head = _head(size, s.pose)
+        self.object_head = _head(size, 3 * s.objects)
+
+    def encode(self, image: Tensor) -> Tensor:
+        """Images (N, h, w, 3) uint8 to latents (N, tokens, channels)."""
+        x = image.permute(0, 3, 1, 2).to(self.mean_patches.dtype)
+        x = nn.functional.pixel_unshuffle((x - 110) / 64, 4) - self.mean_patches
+        x = self.encoder(x.contiguous(memory_format=torch.channels_last))
+        return self.norm(x.float()).flatten(2).transpose(1, 2)
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Latents (N, tokens, channels) to images (N, 3, h, w), float, (value - 110) / 64."""
+        rows, columns = self.settings.height // 32, self.settings.width // 32
+        grid = latent.transpose(1, 2).unflatten(2, (rows, columns))
+        return self.decoder(grid.contiguous(memory_format=torch.channels_last)).float() + self.mean_image
+
+    def decode_image(self, latent: Tensor) -> Tensor:
+        """Latents (N, tokens, channels) to images (N, h, w, 3), uint8."""
+        image = self.decode(latent) * 64 + 110
+        return image.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+    def read(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Packed hand poses (N, 20), normalised, and object positions (N, M, 3), in 0.1 m."""
+        flat = latent.flatten(1)
+        return self.pose_head(flat), self.object_head(flat).unflatten(1, (-1, 3))
+
+
+def _head(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, 256), nn.GELU(), nn.Linear(256, outputs))

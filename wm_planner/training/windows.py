@@ -1,0 +1,82 @@
+"""Windows of latents, targets and conditions, drawn from whole episodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wm_planner.training.source import EpisodeSource
+from wm_planner.training.vocabulary import multi_hot
+
+UNKNOWN, SUCCESS, FAILURE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class WindowBatch:
+    """B windows of T past and H future frames.
+
+    Attributes:
+        latents: Shape (B, T + H, tokens, channels), float32.
+        targets: Shape (B, H, 20), packed hand targets due at each future frame.
+        words: Shape (B, V), of the episode's instruction.
+        outcome: Shape (B,): UNKNOWN for play, else whether all commands in the future were good.
+        goal: Shape (B, tokens, channels): a later frame of the same episode.
+        goal_good: Shape (B,), bool: that frame was reached on purpose.
+    """
+
+    latents: np.ndarray
+    targets: np.ndarray
+    words: np.ndarray
+    outcome: np.ndarray
+    goal: np.ndarray
+    goal_good: np.ndarray
+
+
+class Windows:
+    """Draws windows. Past an episode's end its last frame and target are repeated."""
+
+    def __init__(
+        self, source: EpisodeSource, latents: np.ndarray, vocabulary: tuple[str, ...],
+        context_frames: int, horizon: int,
+    ) -> None:  # fmt: skip
+        self._latents, self._targets = latents, source.hand_target.astype(np.float32)
+        self._offsets = np.asarray(source.offsets)
+        self._length = np.diff(self._offsets)
+        self._episode = np.repeat(np.arange(len(self._length)), self._length)
+        self._words = multi_hot(source.instruction, vocabulary)
+        kind = np.asarray(source.kind)
+        self._play = kind == "play"
+        self._success = np.asarray(source.success, bool)
+        bad = ~np.asarray(source.step_good, bool)
+        bad |= (kind == "failure")[self._episode]
+        self._bad_before = np.concatenate([[0], np.cumsum(bad)])
+        self._past, self._future = context_frames, horizon
+
+    def draw(self, generator: np.random.Generator, batch: int) -> WindowBatch:
+        """Draw windows whose newest observed frame is uniform over all frames.
+
+        One in eight starts at an episode's first frame with its context repeated, which is how the
+        planner starts.
+        """
+        newest = generator.integers(len(self._episode), size=batch)
+        episode = self._episode[newest]
+        first, length = self._offsets[episode], self._length[episode]
+        at = np.where(generator.random(batch) < 0.125, 0, np.minimum(newest - first, length - 3))
+        steps = np.arange(1 - self._past, self._future + 1)
+        frame = first[:, None] + np.clip(at[:, None] + steps, 0, length[:, None] - 1)
+        # The target commanded at frame k is due at frame k + 1.
+        before = np.clip(at[:, None] + steps[self._past :] - 1, 0, length[:, None] - 1)
+        last = first + np.minimum(at + self._future, length - 1)
+        bad = self._bad_before[last] - self._bad_before[first + at] > 0
+        later = first + generator.integers(np.minimum(at + 3, length - 1), length)
+        end = first + length - 1
+        goal = np.where(generator.random(batch) < 0.6, end, later)
+        return WindowBatch(
+            latents=self._latents[frame].astype(np.float32),
+            targets=self._targets[first[:, None] + before],
+            words=self._words[episode],
+            outcome=np.where(self._play[episode], UNKNOWN, np.where(bad, FAILURE, SUCCESS)),
+            goal=self._latents[goal].astype(np.float32),
+            goal_good=self._success[episode] & ~bad,
+        )

@@ -1,0 +1,100 @@
+"""Training of the denoiser, and of the value head on the same latents."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from wm_planner.training.loop import LossFunction
+from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.networks.value import Value
+from wm_planner.training.source import EpisodeSource
+from wm_planner.training.vocabulary import multi_hot
+from wm_planner.training.windows import UNKNOWN, Windows
+
+DISCOUNT = 0.9  # of the value target, per step
+
+
+def denoiser_loss(windows: Windows, batch: int) -> LossFunction:
+    """Denoise with every condition dropped now and then, so that each can be left out later.
+
+    Half of the windows are given hand targets (each frame's dropped with probability 0.15), the
+    other half dreams from the instruction, the goal image, both or neither.
+    """
+
+    def loss(model: nn.Module, generator: np.random.Generator, progress: float):  # type: ignore[no-untyped-def]
+        assert isinstance(model, Denoiser)
+        drawn = windows.draw(generator, batch)
+        past = model.settings.context_frames
+
+        def chance(probability: np.ndarray | float) -> np.ndarray:
+            return generator.random(batch) < probability
+
+        acted = chance(0.45)
+        given = acted[:, None] & (generator.random(drawn.targets.shape[:2]) > 0.15)
+        keep_goal = drawn.goal_good & chance(np.where(acted, 0.05, 0.25))
+        drop_words = chance(np.where(acted, 0.5, np.where(keep_goal, 0.5, 0.12)))
+        words = np.where(drop_words[:, None], 0.0, drawn.words).astype(np.float32)
+        outcome = np.where(chance(np.where(acted, 0.6, 0.15)), UNKNOWN, drawn.outcome)
+
+        latents = torch.from_numpy(drawn.latents)
+        # One offset for the whole window: a slightly different scene, the same motion.
+        latents = latents + 0.05 * torch.rand(batch, 1, 1, 1) * torch.randn_like(latents[:, :1])
+        clean, context = latents[:, past:], latents[:, :past]
+        context = context + 0.05 * torch.rand(batch, 1, 1, 1) * torch.randn_like(context)
+        signal = torch.sigmoid(1.2 * torch.randn(batch, clean.shape[1]) - 0.3)
+        signal = torch.where(torch.rand(batch, 1) < 0.7, signal[:, -1:], signal)
+        level = signal[..., None, None]
+        noisy = level * clean + (1 - level) * torch.randn_like(clean)
+        with torch.autocast("cpu", torch.bfloat16):
+            out = model(
+                context, noisy, signal, torch.from_numpy(words), torch.from_numpy(drawn.goal),
+                torch.from_numpy(keep_goal).float()[:, None], torch.from_numpy(drawn.targets),
+                torch.from_numpy(given).float(), torch.from_numpy(outcome),
+            )  # fmt: skip
+        error = (out - clean).square().mean((2, 3))
+        weight = 1 / ((1 - signal).square() + 0.1)  # about the signal-to-noise ratio, capped
+        return (error * weight).mean(), {"error": float(error.detach().mean())}
+
+    return loss
+
+
+def value_loss(
+    source: EpisodeSource, latents: np.ndarray, vocabulary: tuple[str, ...], batch: int
+) -> LossFunction:
+    """Regress discounted progress under the asked instruction, 0 under any other."""
+    offsets = np.asarray(source.offsets)
+    length = np.diff(offsets)
+    episode = np.repeat(np.arange(len(length)), length)
+    to_end = (offsets[1:] - 1)[episode] - np.arange(len(episode))
+    # Experts hold for four steps after success: those frames all count as done.
+    progress_made = np.where(
+        np.asarray(source.success)[episode], DISCOUNT ** np.maximum(to_end - 4, 0), 0.0
+    ).astype(np.float32)
+    words = multi_hot(source.instruction, vocabulary)
+    tasks = np.asarray(source.task)
+    asking = [np.flatnonzero((tasks == t) & (words.sum(1) > 0)) for t in sorted(set(tasks))]
+    asking = [group for group in asking if len(group)]
+
+    def loss(model: nn.Module, generator: np.random.Generator, progress: float):  # type: ignore[no-untyped-def]
+        assert isinstance(model, Value)
+        frame = generator.integers(len(episode), size=batch)
+        own = episode[frame]
+        group = generator.integers(len(asking), size=batch)
+        other = np.array([asking[g][generator.integers(len(asking[g]))] for g in group])
+        asked = np.where(generator.random(batch) < 0.6, own, other)
+        same = (tasks[asked] == tasks[own]) & (words[own].sum(1) > 0)
+        target = torch.from_numpy(np.where(same, progress_made[frame], 0.0).astype(np.float32))
+        latent = torch.from_numpy(latents[frame].astype(np.float32))
+        latent = latent + 0.2 * torch.rand(batch, 1, 1) * torch.randn_like(latent)
+        count = torch.from_numpy(np.where(words[asked].sum(1) > 0, 1.0, 0.0).astype(np.float32))
+        with torch.autocast("cpu", torch.bfloat16):
+            logit = model.logit(latent, torch.from_numpy(words[asked]))
+        wrong = functional.binary_cross_entropy_with_logits(logit.float(), target, reduction="none")
+        return (wrong * count).sum() / count.sum(), {
+            "error": float(((torch.sigmoid(logit.detach().float()) - target).abs() * count).sum() / count.sum())
+        }
+
+    return loss
