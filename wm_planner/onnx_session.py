@@ -99,8 +99,9 @@ def _open(name: str, graph: bytes, settings: OnnxSettings) -> onnxruntime.Infere
     options.log_severity_level = 3  # errors only; they come as exceptions too
     # Waiting threads would otherwise burn the cores that the executor needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    providers = _providers(settings.provider)
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=_providers(settings.provider))
+        return onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # onnxruntime has no common base for its errors
         raise BundleError(f"graph {name} cannot be loaded: {error}") from error
 

@@ -31,7 +31,7 @@ def read_manifest(text: str | bytes, where: str = "bundle.json") -> Manifest:
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{where}: is not JSON: {error}") from error
     if isinstance(data, dict) and data.get("format_version", FORMAT_VERSION) != FORMAT_VERSION:
-        _fail(where, "format_version", data["format_version"], FORMAT_VERSION)
+        _fail(where, "format_version", data["format_version"], repr(FORMAT_VERSION))
     manifest: Manifest = _parse(Manifest, data, where)
     _check(manifest, where)
     return manifest
@@ -42,7 +42,7 @@ def _check(manifest: Manifest, where: str) -> None:
         raise BundleError(f"{where}: {UnknownNameError('kind of bundle', manifest.kind, GRAPHS)}")
     for graph in GRAPHS[manifest.kind]:
         if graph not in manifest.graphs:
-            _fail(where, f"graphs.{graph}", "nothing", f"graphs {', '.join(GRAPHS[manifest.kind])}")
+            _fail(where, f"graphs.{graph}", None, f"one of {', '.join(GRAPHS[manifest.kind])}")
     for name, graph_spec in manifest.graphs.items():
         if graph_spec.file not in manifest.files:
             _fail(where, f"graphs.{name}.file", graph_spec.file, "one of the names in files")
@@ -56,10 +56,10 @@ def _check(manifest: Manifest, where: str) -> None:
         ("hands", action.hands, HANDS),
     ):
         if got != expected:
-            _fail(where, f"action.{key}", got, expected)
+            _fail(where, f"action.{key}", got, repr(expected))
     for camera, spec in manifest.cameras.items():
         if spec.encoding != "rgb8":
-            _fail(where, f"cameras.{camera}.encoding", spec.encoding, "rgb8")
+            _fail(where, f"cameras.{camera}.encoding", spec.encoding, "'rgb8'")
         if min(spec.height, spec.width) < 1:
             _fail(where, f"cameras.{camera}", (spec.height, spec.width), "positive sizes")
     counts = {
@@ -122,13 +122,13 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _fail(where: str, field: str, got: Any, expected: Any) -> typing.NoReturn:
-    raise BundleError(f"{where}: {field} is {_short(got)}, expected {_short(expected)}")
+def _fail(where: str, field: str, got: Any, expected: str) -> typing.NoReturn:
+    raise BundleError(f"{where}: {field} is {_short(got)}, expected {expected}")
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
-    return repr(text if len(text) <= 120 else text[:117] + "...") if text == value else text[:120]
+    text = repr(value)
+    return text if len(text) <= 120 else text[:117] + "..."
 
 
 def _describe(wanted: Any) -> str:

@@ -1,0 +1,116 @@
+"""The ONNX inverse dynamics: chains start at the measured pose and lead through the targets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tiny_models import DT, write_tiny_bundles
+
+from wm_planner import actions
+from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle
+from wm_planner.errors import BundleError, DataError, ShapeError
+from wm_planner.inverse_dynamics.onnx_inverse_dynamics import (
+    OnnxInverseDynamics,
+    OnnxInverseDynamicsSettings,
+)
+from wm_planner.types import ActionChunks
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return write_tiny_bundles(tmp_path_factory.mktemp("tiny"), np.zeros((2, 20)))
+
+
+def make_model(folders, **settings) -> OnnxInverseDynamics:
+    bundle = load_bundle(folders[1], INVERSE_DYNAMICS)
+    return OnnxInverseDynamics(bundle, OnnxInverseDynamicsSettings(**settings))
+
+
+def invert(model, latents, measured, generator=None) -> ActionChunks:
+    return model.invert(latents, measured, DT, 7, "dreams", generator)
+
+
+def random_packed(generator, *lead) -> np.ndarray:
+    packed = actions.pack(actions.unpack(generator.uniform(-1, 1, (*lead, 20))))
+    packed[..., 9::10] = np.abs(packed[..., 9::10])
+    return packed
+
+
+def test_that_the_chain_leads_through_the_targets(folders, generator):
+    packed = random_packed(generator, 3, 6)
+    measured = actions.unpack(random_packed(generator))
+    chunks = invert(make_model(folders), packed.reshape(3, 6, 2, 10), measured)
+    assert chunks.actions.shape == (3, 5, 20)
+    assert (chunks.start_ns, chunks.bundle_hash) == (7, "dreams")
+    reached = actions.pack(actions.integrate(measured, chunks.actions))
+    np.testing.assert_allclose(reached, packed[:, 1:], atol=1e-5)
+
+
+def test_that_the_observed_frames_own_pose_does_not_matter(folders, generator):
+    """Only the measured pose anchors the chain: the model's idea of it is an error source."""
+    packed = random_packed(generator, 1, 4)
+    measured = actions.unpack(random_packed(generator))
+    other = packed.copy()
+    other[:, 0] = random_packed(generator)
+    model = make_model(folders)
+    one, two = (invert(model, p.reshape(1, 4, 2, 10), measured) for p in (packed, other))
+    np.testing.assert_array_equal(one.actions, two.actions)
+
+
+def test_that_widths_are_never_negative(folders, generator):
+    packed = random_packed(generator, 1, 4)
+    packed[..., 9::10] = -0.01
+    chunks = invert(make_model(folders), packed.reshape(1, 4, 2, 10), actions.unpack(packed[0, 0]))
+    assert (chunks.actions[..., 9::10] == 0).all()
+
+
+def test_that_variances_match_a_monte_carlo_estimate(folders, generator):
+    packed = random_packed(generator, 1, 3)
+    measured = actions.unpack(packed[0, 0])
+    chunks = invert(make_model(folders), packed.reshape(1, 3, 2, 10), measured)
+    noisy = packed[0, 1:] + np.exp(-5.0) * generator.normal(size=(4000, 2, 20))
+    sampled = actions.difference(measured, actions.unpack(noisy)).var(axis=0)
+    position_and_width = np.r_[0:3, 9, 10:13, 19]
+    ours = chunks.variance[0]
+    np.testing.assert_allclose(
+        ours[:, position_and_width], sampled[:, position_and_width], rtol=0.15
+    )
+    # Gram-Schmidt removes the part of the error that is no rotation, so ours is a bound in sum.
+    rotation = np.r_[3:9, 13:19]
+    ratio = ours[:, rotation].sum(axis=1) / sampled[:, rotation].sum(axis=1)
+    assert ((ratio > 0.9) & (ratio < 2.5)).all()
+
+
+def test_that_averaging_draws_is_seeded_and_tightens(folders, generator):
+    packed = random_packed(generator, 2, 4)
+    measured = actions.unpack(packed[0, 0])
+    latents = packed.reshape(2, 4, 2, 10)
+    one = make_model(folders, draws=1)
+    many = make_model(folders, draws=16, latent_noise=0.02)
+    a, b = (invert(many, latents, measured, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(a.actions, b.actions)
+    exact = invert(one, latents, measured, generator)
+    assert np.abs(a.actions - exact.actions).max() < 0.1
+    assert not np.array_equal(a.actions, exact.actions)
+    assert (a.variance[..., :3] > exact.variance[..., :3]).all()  # disagreement is added
+    np.testing.assert_array_equal(invert(many, latents, measured).actions, exact.actions)
+
+
+def test_that_nan_flows_through_to_be_rejected(folders, generator):
+    packed = random_packed(generator, 2, 3)
+    latents = packed.reshape(2, 3, 2, 10).copy()
+    latents[1, 2] = np.nan
+    chunks = invert(make_model(folders), latents, actions.unpack(packed[0, 0]))
+    assert np.isfinite(chunks.actions[0]).all()
+    assert np.isnan(chunks.actions[1, 1]).all()
+
+
+def test_that_what_does_not_fit_is_refused(folders, generator):
+    model = make_model(folders)
+    measured = actions.unpack(random_packed(generator))
+    with pytest.raises(ShapeError, match=r"\(1, 3, 4, 10\), expected \(K, H \+ 1, \(2, 10\)\)"):
+        invert(model, np.zeros((1, 3, 4, 10)), measured)
+    with pytest.raises(DataError, match=r"0\.1 s apart, inverse dynamics needs 0\.2 s"):
+        model.invert(np.zeros((1, 3, 2, 10)), measured, 0.1, 0, "dreams")
+    with pytest.raises(BundleError, match="is a world_model, expected inverse_dynamics"):
+        OnnxInverseDynamics(load_bundle(folders[0], WORLD_MODEL))

@@ -1,0 +1,256 @@
+"""Models small enough to be understood: a world in which the arms' poses *are* the picture.
+
+The picture holds the packed poses of both hands, two bytes each, so that the encoder can be a
+matrix; dreams approach the pose that a word stands for (or the goal picture's); inverse dynamics
+reads the pose back. Everything is exact enough to close a loop with, and built without torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from wm_planner.bundle import (
+    INVERSE_DYNAMICS,
+    WORLD_MODEL,
+    CameraSpec,
+    GraphSpec,
+    Manifest,
+    SamplerSpec,
+    write_bundle,
+)
+from wm_planner.onnx_session import describe_graph
+
+HEIGHT, WIDTH, HORIZON, CONTEXT, DT = 6, 8, 5, 2, 0.2
+LATENT = (2, 10)
+WORDS = ("home", "lift")
+INSTRUCTIONS = ("go home", "lift both hands")
+RIG = "simulated_bimanual"
+PIXELS = HEIGHT * WIDTH * 3
+SCALE, OFFSET = 4.0 / 65535.0, -2.0  # 16 bits over -2..2
+
+
+def picture(packed: np.ndarray) -> np.ndarray:
+    """Draw packed poses (..., 20) into images (..., 6, 8, 3) uint8."""
+    code = np.clip(np.round((packed - OFFSET) / SCALE), 0, 65535).astype(np.int64)
+    bytes_ = np.stack([code // 256, code % 256], axis=-1).reshape(*code.shape[:-1], 40)
+    image = np.zeros((*code.shape[:-1], PIXELS), np.uint8)
+    image[..., :40] = bytes_
+    return image.reshape(*code.shape[:-1], HEIGHT, WIDTH, 3)
+
+
+def write_tiny_bundles(
+    folder: Path, targets: np.ndarray, speed: float = 0.2, noise: float = 1e-3, rig: str = RIG
+) -> tuple[Path, Path]:
+    """Write a world model and an inverse dynamics bundle.
+
+    Args:
+        folder: where.
+        targets: packed poses that the words stand for, shape (2, 20).
+        speed: share of the way that a dream goes per step.
+        noise: how much of the noise stays in the dreams.
+        rig: name of the rig.
+
+    Returns:
+        Folders of the world model and of the inverse dynamics model.
+    """
+    sources = world_model_graphs(targets, speed, noise)
+    graphs = {name: build_graph(*source) for name, source in sources.items()}
+    manifest = Manifest(
+        kind=WORLD_MODEL,
+        name="tiny",
+        rig=rig,
+        cameras={"head": CameraSpec(HEIGHT, WIDTH)},
+        context_frames=CONTEXT,
+        horizon=HORIZON,
+        dt_s=DT,
+        latent_shape=LATENT,
+        graphs={n: describe_graph(f"{n}.onnx", g) for n, g in graphs.items()},
+        conditioning=("instruction", "goal_image", "actions", "outcome"),
+        vocabulary=WORDS,
+        instructions=INSTRUCTIONS,
+        sampler=SamplerSpec(steps=3),
+        opset=17,
+    )
+    world_model = write_bundle(folder / "world_model", manifest, graphs, "# Tiny\n")
+    name = "inverse_dynamics"
+    graph = build_graph(*inverse_dynamics_graph())
+    spec: dict[str, GraphSpec] = {name: describe_graph(f"{name}.onnx", graph)}
+    encoder_hash = _hash_of(world_model / "encoder.onnx")
+    manifest = Manifest(
+        kind=INVERSE_DYNAMICS,
+        name="tiny",
+        rig=rig,
+        cameras={"head": CameraSpec(HEIGHT, WIDTH)},
+        context_frames=2,
+        horizon=1,
+        dt_s=DT,
+        latent_shape=LATENT,
+        graphs=spec,
+        encoder_hash=encoder_hash,
+        opset=17,
+    )
+    return world_model, write_bundle(folder / name, manifest, {name: graph}, "# Tiny\n")
+
+
+def build_graph(text: str, weights: dict[str, np.ndarray]) -> bytes:
+    """Return an ONNX file from the textual form and its weights."""
+    graph = onnx.parser.parse_graph(text)
+    for name, value in weights.items():
+        array = value if value.dtype == np.int64 else value.astype(np.float32)
+        graph.initializer.append(numpy_helper.from_array(array, name))
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def world_model_graphs(
+    targets: np.ndarray, speed: float, noise: float
+) -> dict[str, tuple[str, dict[str, np.ndarray]]]:
+    read = np.zeros((PIXELS, 20))
+    for i in range(20):
+        read[2 * i, i], read[2 * i + 1, i] = 256 * SCALE, SCALE
+    progress = 1.0 - (1.0 - speed) ** np.arange(1, HORIZON + 1)
+    return {
+        "encoder": (
+            f"""encoder (uint8[N,{HEIGHT},{WIDTH},3] image) => (float[N,2,10] latent) {{
+                pixels = Cast<to=1>(image)
+                flat = Reshape(pixels, flat_shape)
+                product = MatMul(flat, read)
+                sum = Add(product, offset)
+                latent = Reshape(sum, latent_shape)
+            }}""",
+            {
+                "flat_shape": np.array([-1, PIXELS]),
+                "latent_shape": np.array([-1, 2, 10]),
+                "read": read,
+                "offset": np.full(20, OFFSET),
+            },
+        ),
+        "decoder": (
+            f"""decoder (float[N,2,10] latent) => (uint8[N,{HEIGHT},{WIDTH},3] image) {{
+                flat = Reshape(latent, flat_shape)
+                shifted = Sub(flat, offset)
+                exact = Div(shifted, scale)
+                rounded = Round(exact)
+                code = Clip(rounded, zero, top)
+                ratio = Div(code, base)
+                high = Floor(ratio)
+                part = Mul(high, base)
+                low = Sub(code, part)
+                both = Concat<axis=2>(high, low)
+                line = Reshape(both, line_shape)
+                padded = Pad(line, pads)
+                pixels = Reshape(padded, image_shape)
+                image = Cast<to=2>(pixels)
+            }}""",
+            {
+                "flat_shape": np.array([-1, 20, 1]),
+                "line_shape": np.array([-1, 40]),
+                "image_shape": np.array([-1, HEIGHT, WIDTH, 3]),
+                "pads": np.array([0, 0, 0, PIXELS - 40]),
+                "offset": np.array(OFFSET),
+                "scale": np.array(SCALE),
+                "base": np.array(256.0),
+                "zero": np.array(0.0),
+                "top": np.array(65535.0),
+            },
+        ),
+        "denoiser": (
+            f"""denoiser (
+                float[K,{CONTEXT},2,10] context, float[K,{HORIZON},2,10] noisy,
+                float[K,{HORIZON}] signal, float[K,2] words, float[K,2,10] goal,
+                float[K,1] goal_given, float[K,{HORIZON},20] targets,
+                float[K,{HORIZON}] targets_given, int64[K] outcome
+            ) => (float[K,{HORIZON},2,10] clean) {{
+                newest = Gather<axis=1>(context, newest_index)
+                now = Reshape(newest, one_frame)
+                said = MatMul(words, poses)
+                shown_all = Reshape(goal, flat)
+                shown = Mul(shown_all, goal_given)
+                wanted_flat = Add(said, shown)
+                wanted = Reshape(wanted_flat, one_frame)
+                words_given = ReduceMax<axes=[1], keepdims=1>(words)
+                either = Max(words_given, goal_given)
+                asked = Reshape(either, per_dream)
+                way = Sub(wanted, now)
+                asked_way = Mul(way, asked)
+                step = Mul(asked_way, progress)
+                dream = Add(now, step)
+                given = Reshape(targets_given, per_frame)
+                not_given = Sub(one, given)
+                commanded = Mul(targets, given)
+                free = Mul(dream, not_given)
+                both = Add(commanded, free)
+                flat_noisy = Reshape(noisy, frames)
+                rest = Mul(flat_noisy, noise)
+                level = Reshape(signal, per_frame)
+                missing = Sub(one, level)
+                shake = Mul(rest, missing)
+                shaken = Add(both, shake)
+                result = Cast<to=1>(outcome)
+                result_column = Reshape(result, per_dream)
+                nothing = Mul(result_column, zero)
+                all = Add(shaken, nothing)
+                clean = Reshape(all, latents)
+            }}""",
+            {
+                "newest_index": np.array([CONTEXT - 1]),
+                "one_frame": np.array([-1, 1, 20]),
+                "flat": np.array([-1, 20]),
+                "per_dream": np.array([-1, 1, 1]),
+                "per_frame": np.array([-1, HORIZON, 1]),
+                "frames": np.array([-1, HORIZON, 20]),
+                "latents": np.array([-1, HORIZON, 2, 10]),
+                "poses": targets,
+                "progress": progress.reshape(1, HORIZON, 1),
+                "noise": np.array(noise),
+                "one": np.array(1.0),
+                "zero": np.array(0.0),
+            },
+        ),
+        "value": (
+            """value (float[N,2,10] latent, float[N,2] words) => (float[N] value) {
+                flat = Reshape(latent, flat_shape)
+                wanted = MatMul(words, poses)
+                error = Sub(flat, wanted)
+                square = Mul(error, error)
+                mean = ReduceMean<axes=[1], keepdims=0>(square)
+                value = Neg(mean)
+            }""",
+            {"flat_shape": np.array([-1, 20]), "poses": targets},
+        ),
+    }
+
+
+def inverse_dynamics_graph() -> tuple[str, dict[str, np.ndarray]]:
+    return (
+        """inverse_dynamics (float[N,2,2,10] pair) => (
+            float[N,20] pose, float[N,20] next_pose, float[N,20] command, float[N,20] log_variance
+        ) {
+            first = Gather<axis=1>(pair, zero_index)
+            second = Gather<axis=1>(pair, one_index)
+            pose = Reshape(first, flat)
+            next_pose = Reshape(second, flat)
+            command = Mul(next_pose, one)
+            nothing = Mul(command, zero)
+            log_variance = Add(nothing, level)
+        }""",
+        {
+            "zero_index": np.array([0]),
+            "one_index": np.array([1]),
+            "flat": np.array([-1, 20]),
+            "one": np.array(1.0),
+            "zero": np.array(0.0),
+            "level": np.array(-10.0),
+        },
+    )
+
+
+def _hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,133 @@
+"""The ONNX world model: dreams go where the goal says, and only the generator makes them differ."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tiny_models import CONTEXT, DT, HORIZON, picture, write_tiny_bundles
+
+from wm_planner import actions
+from wm_planner.bundle import WORLD_MODEL, load_bundle
+from wm_planner.errors import DataError, ShapeError, UnknownNameError
+from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow
+from wm_planner.world_models.onnx_world_model import OnnxWorldModel, OnnxWorldModelSettings
+
+TARGETS = np.random.default_rng(5).uniform(-1, 1, (2, 20))
+NOW = np.random.default_rng(6).uniform(-1, 1, 20)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> OnnxWorldModel:
+    folder, _ = write_tiny_bundles(tmp_path_factory.mktemp("tiny"), TARGETS)
+    return OnnxWorldModel(load_bundle(folder, WORLD_MODEL))
+
+
+def make_window(camera: str = "head", dt: float = DT, frames: int = CONTEXT) -> ObservationWindow:
+    return ObservationWindow(
+        stamps_ns=np.arange(frames) * round(dt * 1e9),
+        images={camera: picture(np.stack([NOW] * frames))},
+        joint_position=np.zeros((frames, 12)),
+        joint_velocity=np.zeros((frames, 12)),
+        gripper_width=np.zeros((frames, 2)),
+        actions=np.zeros((frames - 1, 20)),
+        dt=dt,
+    )
+
+
+def dream(model: OnnxWorldModel, goal: Goal, seed: int = 0, candidates: int = 3) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    latents = model.imagine(make_window(), goal, candidates, generator).latents
+    return latents.reshape(candidates, HORIZON, 20).astype(float)
+
+
+def test_that_decode_undoes_encode(model):
+    images = picture(np.random.default_rng(0).uniform(-1, 1, (4, 20)))
+    np.testing.assert_array_equal(model.decode(model.encode(images)), images)
+
+
+@pytest.mark.parametrize(("instruction", "target"), [("go home", 0), ("LIFT, please!", 1)])
+def test_that_dreams_approach_what_was_asked_for(model, instruction, target):
+    frames = dream(model, Goal(instruction))
+    distance = np.abs(frames - TARGETS[target]).mean(axis=(0, 2))
+    assert (np.diff(distance) < 0).all()
+    assert distance[-1] < 0.4 * np.abs(NOW - TARGETS[target]).mean()
+
+
+def test_that_dreams_approach_a_goal_image(model):
+    wanted = np.random.default_rng(9).uniform(-1, 1, 20)
+    frames = dream(model, Goal(image=picture(wanted)))
+    assert np.abs(frames[:, -1] - wanted).mean() < 0.4 * np.abs(NOW - wanted).mean()
+
+
+def test_that_without_a_goal_nothing_is_approached(model):
+    np.testing.assert_allclose(dream(model, Goal())[:, -1], np.stack([NOW] * 3), atol=0.01)
+
+
+def test_that_an_instruction_without_known_words_lists_known_ones(model):
+    with pytest.raises(UnknownNameError, match=r"'Make tea'.*Known: go home, lift both hands"):
+        dream(model, Goal("Make tea"))
+
+
+def test_that_the_generator_decides_alone(model):
+    goal = Goal("go home")
+    np.testing.assert_array_equal(dream(model, goal, seed=4), dream(model, goal, seed=4))
+    assert not np.array_equal(dream(model, goal, seed=4), dream(model, goal, seed=5))
+    assert not np.array_equal(*dream(model, goal, candidates=2))
+
+
+def test_that_simulate_shows_what_was_commanded(model, generator):
+    start = actions.unpack(actions.pack(_poses(generator)))
+    targets = HandPoses(*(np.stack([part] * 2) for part in _parts(_poses(generator, HORIZON))))
+    chunks = ActionChunks(
+        actions.difference(start, targets), np.zeros((2, HORIZON, 20)), DT, 0, "hash"
+    )
+    rollouts = model.simulate(make_window(), start, chunks, generator)
+    np.testing.assert_allclose(
+        rollouts.latents.reshape(2, HORIZON, 20), actions.pack(targets), atol=0.01
+    )
+
+
+def test_that_simulate_refuses_another_horizon(model, generator):
+    chunks = ActionChunks(np.zeros((2, 3, 20)), np.zeros((2, 3, 20)), DT, 0, "hash")
+    with pytest.raises(ShapeError, match=rf"chunks have 3 steps.*dreams {HORIZON}"):
+        model.simulate(make_window(), _poses(generator), chunks, generator)
+
+
+def test_that_the_value_is_highest_at_the_goal(model):
+    latents = np.stack([TARGETS[0], NOW, TARGETS[1]]).reshape(3, 2, 10)
+    value = model.value(latents, Goal("lift"))
+    assert value.argmax() == 2
+    assert value[2] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_that_settings_change_steps_and_diversity(model, tmp_path):
+    folder, _ = write_tiny_bundles(tmp_path, TARGETS, noise=0.1)
+    bundle = load_bundle(folder, WORLD_MODEL)
+
+    def spread(settings: OnnxWorldModelSettings) -> float:
+        frames = dream(OnnxWorldModel(bundle, settings), Goal("lift"), candidates=8)
+        return float(frames.std(axis=0).mean())
+
+    usual = spread(OnnxWorldModelSettings(denoising_steps=1))
+    assert spread(OnnxWorldModelSettings(denoising_steps=1, noise_scale=0.1)) < 0.2 * usual
+
+
+@pytest.mark.parametrize(
+    ("window", "error", "message"),
+    [
+        ({"camera": "wrist"}, DataError, "needs camera 'head', window has wrist"),
+        ({"dt": 0.1}, DataError, "frames are 0.1 s apart, world model needs 0.2 s"),
+        ({"frames": 3}, ShapeError, "has 3 frames, world model needs 2"),
+    ],
+)
+def test_that_windows_that_do_not_fit_are_refused(model, generator, window, error, message):
+    with pytest.raises(error, match=message):
+        model.imagine(make_window(**window), Goal("lift"), 1, generator)
+
+
+def _poses(generator: np.random.Generator, *lead: int) -> HandPoses:
+    return actions.unpack(generator.uniform(-1, 1, (*lead, 20)))
+
+
+def _parts(poses: HandPoses) -> tuple[np.ndarray, ...]:
+    return poses.position, poses.rotation, poses.width

@@ -1,0 +1,48 @@
+"""First-order error propagation from absolute targets to a chain of relative actions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wm_planner import actions
+from wm_planner.types import HandPoses
+
+
+def chain_variance(start: HandPoses, targets: HandPoses, variance: np.ndarray) -> np.ndarray:
+    """Return variances of `actions.difference(start, targets)`.
+
+    Errors of neighbouring targets are taken as independent, and the start as exact.
+
+    Args:
+        start: no leading axes.
+        targets: leading axes (K, H).
+        variance: of the packed targets, shape (K, H, 20).
+
+    Returns:
+        Shape (K, H, 20).
+    """
+    hands = variance.reshape(*variance.shape[:-1], 2, actions.HAND_SIZE)
+    before = np.concatenate([np.zeros_like(hands[:, :1]), hands[:, :-1]], axis=1)
+    result = np.empty_like(hands)
+    result[..., actions.POSITION] = hands[..., actions.POSITION] + before[..., actions.POSITION]
+    result[..., actions.WIDTH] = hands[..., actions.WIDTH]
+
+    first = np.broadcast_to(start.rotation, (len(variance), 1, *start.rotation.shape))
+    previous = np.concatenate([first, targets.rotation[:, :-1]], axis=1)  # (K, H, 2, 3, 3)
+    columns_before = _column_variance(before)
+    columns_now = _column_variance(hands)[..., :2]
+    # Entry (j, c) of R_before^T R_now is sum_i R_before[i, j] R_now[i, c].
+    rotation = np.einsum("...ij,...ic->...jc", previous**2, columns_now)
+    rotation += np.einsum("...ij,...ic->...jc", columns_before, targets.rotation[..., :2] ** 2)
+    columns = np.swapaxes(rotation, -1, -2)
+    result[..., actions.ROTATION] = columns.reshape(*columns.shape[:-2], 6)
+    return result.reshape(variance.shape)
+
+
+def _column_variance(hands: np.ndarray) -> np.ndarray:
+    """Return variances of all nine entries of the rotations, shape (..., 3, 3).
+
+    The third column is the product of the other two, so its errors are about as large as theirs.
+    """
+    two = np.swapaxes(hands[..., actions.ROTATION].reshape(*hands.shape[:-1], 2, 3), -1, -2)
+    return np.concatenate([two, two.mean(axis=-1, keepdims=True)], axis=-1)

@@ -1,0 +1,182 @@
+"""A latent video world model in four ONNX graphs: encoder, decoder, denoiser and value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wm_planner import actions, images
+from wm_planner.bundle import WORLD_MODEL, Bundle
+from wm_planner.errors import BundleError, DataError, ShapeError
+from wm_planner.onnx_session import OnnxSession, OnnxSettings
+from wm_planner.settings import setting
+from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Rollouts
+from wm_planner.world_models.sampler import denoise, signal_levels
+from wm_planner.world_models.words import word_vector
+from wm_planner.world_models.world_model import WorldModel, WorldModelSpec
+
+OUTCOME_UNKNOWN, OUTCOME_SUCCESS = 0, 1  # 2 is failure; nobody dreams towards that yet
+DT_TOLERANCE = 0.01  # relative
+
+
+@dataclass(frozen=True)
+class OnnxWorldModelSettings:
+    """How dreams are drawn."""
+
+    denoising_steps: int = setting(
+        0, minimum=0, maximum=100, help="Evaluations per dream; 0 for what the model prefers."
+    )
+    noise_scale: float = setting(
+        0.0, minimum=0.0, maximum=2.0, help="Diversity of dreams; 0 for what the model prefers."
+    )
+
+
+class OnnxWorldModel(WorldModel):
+    """Runs a world model bundle."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        settings: OnnxWorldModelSettings | None = None,
+        onnx: OnnxSettings | None = None,
+    ) -> None:
+        """Load the graphs.
+
+        Args:
+            bundle: verified, of kind WORLD_MODEL.
+            settings: None for the defaults.
+            onnx: where the graphs run, None for the defaults.
+        """
+        manifest = bundle.manifest
+        if manifest.kind != WORLD_MODEL or len(manifest.cameras) != 1:
+            cameras = ", ".join(manifest.cameras) or "none"
+            raise BundleError(
+                f"{bundle.folder}: is a {manifest.kind} for cameras {cameras}, "
+                "expected a world_model for one camera"
+            )
+        self.manifest = manifest
+        self.settings = settings or OnnxWorldModelSettings()
+        ((camera, size),) = manifest.cameras.items()
+        self.spec = WorldModelSpec(
+            dt=manifest.dt_s,
+            context_frames=manifest.context_frames,
+            horizon=manifest.horizon,
+            camera=camera,
+            image_size=(size.height, size.width),
+            latent_shape=manifest.latent_shape,
+            bundle_hash=bundle.bundle_hash,
+            instructions=manifest.instructions,
+        )
+        self._graphs = {
+            name: OnnxSession(name, graph, manifest.graphs[name], onnx)
+            for name, graph in bundle.graphs.items()
+        }
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Turn images (N, h, w, 3) uint8 of the model's size into latents, float32."""
+        return self._graphs["encoder"].run(image=images)["latent"]
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        """Turn latents (N, *latent_shape) into images (N, h, w, 3) uint8."""
+        return self._graphs["decoder"].run(latent=latents)["image"]
+
+    def value(self, latents: np.ndarray, goal: Goal) -> np.ndarray:
+        """Return how near the instruction's goal frames are, shape (N,)."""
+        words = np.broadcast_to(self._words(goal), (len(latents), len(self.manifest.vocabulary)))
+        return self._graphs["value"].run(latent=latents, words=words)["value"]
+
+    def imagine(
+        self,
+        window: ObservationWindow,
+        goal: Goal,
+        candidates: int,
+        generator: np.random.Generator,
+    ) -> Rollouts:
+        """Dream K futures, as one batch, in which the goal is being reached."""
+        wanted = goal.instruction is not None or goal.image is not None
+        conditions = {
+            "words": self._words(goal),
+            "goal": self._goal_latent(goal),
+            "goal_given": np.array([goal.image is not None], np.float32),
+            "targets": np.zeros((self.spec.horizon, actions.ACTION_SIZE), np.float32),
+            "targets_given": np.zeros(self.spec.horizon, np.float32),
+            "outcome": np.int64(OUTCOME_SUCCESS if wanted else OUTCOME_UNKNOWN),
+        }
+        batch = {k: np.broadcast_to(v, (candidates, *v.shape)) for k, v in conditions.items()}
+        return self._dream(window, batch, candidates, generator)
+
+    def simulate(
+        self,
+        window: ObservationWindow,
+        start: HandPoses,
+        chunks: ActionChunks,
+        generator: np.random.Generator,
+    ) -> Rollouts:
+        """Dream what would happen if each chunk were executed, whether or not it succeeds."""
+        candidates, horizon = chunks.actions.shape[:2]
+        if horizon != self.spec.horizon or not np.isclose(chunks.dt, self.spec.dt, DT_TOLERANCE):
+            raise ShapeError(
+                f"chunks have {horizon} steps of {chunks.dt} s, "
+                f"the world model dreams {self.spec.horizon} of {self.spec.dt} s"
+            )
+        batch = {
+            "words": np.zeros((candidates, len(self.manifest.vocabulary)), np.float32),
+            "goal": np.zeros((candidates, *self.spec.latent_shape), np.float32),
+            "goal_given": np.zeros((candidates, 1), np.float32),
+            "targets": actions.pack(actions.integrate(start, chunks.actions)),
+            "targets_given": np.ones((candidates, horizon), np.float32),
+            "outcome": np.full(candidates, OUTCOME_UNKNOWN),
+        }
+        return self._dream(window, batch, candidates, generator)
+
+    def _dream(
+        self,
+        window: ObservationWindow,
+        conditions: dict[str, np.ndarray],
+        candidates: int,
+        generator: np.random.Generator,
+    ) -> Rollouts:
+        frames = self.encode(self._context_images(window))  # (T, *latent_shape)
+        context = np.broadcast_to(frames, (candidates, *frames.shape))
+        seed = int(generator.integers(2**63))  # kept with the dreams: it is all their noise
+        shape = (candidates, self.spec.horizon, *self.spec.latent_shape)
+        scale = self.settings.noise_scale or self.manifest.sampler.noise_scale
+        noise = np.random.default_rng(seed).standard_normal(shape, np.float32) * np.float32(scale)
+
+        def predict_clean(noisy: np.ndarray, signal: float) -> np.ndarray:
+            levels = np.full(shape[:2], signal, np.float32)
+            denoiser = self._graphs["denoiser"]
+            return denoiser.run(context=context, noisy=noisy, signal=levels, **conditions)["clean"]
+
+        signals = signal_levels(self.manifest.sampler, self.settings.denoising_steps)
+        return Rollouts(
+            latents=denoise(predict_clean, noise, signals),
+            dt=self.spec.dt,
+            start_ns=window.newest_stamp_ns,
+            seed=seed,
+            bundle_hash=self.spec.bundle_hash,
+        )
+
+    def _context_images(self, window: ObservationWindow) -> np.ndarray:
+        if self.spec.camera not in window.images:
+            known = ", ".join(window.images) or "none"
+            raise DataError(f"world model needs camera {self.spec.camera!r}, window has {known}")
+        frames = window.images[self.spec.camera]
+        if len(frames) != self.spec.context_frames:
+            raise ShapeError(
+                f"window has {len(frames)} frames, world model needs {self.spec.context_frames}"
+            )
+        if not np.isclose(window.dt, self.spec.dt, DT_TOLERANCE):
+            raise DataError(
+                f"window frames are {window.dt} s apart, world model needs {self.spec.dt} s"
+            )
+        return images.fit(frames, *self.spec.image_size)
+
+    def _words(self, goal: Goal) -> np.ndarray:
+        return word_vector(goal.instruction, self.manifest.vocabulary, self.spec.instructions)
+
+    def _goal_latent(self, goal: Goal) -> np.ndarray:
+        if goal.image is None:
+            return np.zeros(self.spec.latent_shape, np.float32)
+        return self.encode(images.fit(goal.image, *self.spec.image_size)[None])[0]
