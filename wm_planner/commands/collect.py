@@ -1,0 +1,102 @@
+"""Record scripted episodes of the simulated rig as a LeRobot v3 dataset.
+
+Can be interrupted with Ctrl-C and run again: what is there is not recorded again. With more
+--episodes a dataset grows. The episodes depend on the seeds alone, not on the number of workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from wm_planner.errors import ConfigurationError, UnknownNameError
+
+NAME = "collect"
+HELP = "record training episodes on the simulated rig"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="dataset folder")
+    parser.add_argument(
+        "--episodes", type=int, default=1000, metavar="N", help="number of episodes"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="first seed; one per episode from there on. Training uses seeds below 900000, "
+        "validation those below 1000000, evaluation the rest",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="W", help="processes, at most one per CPU core"
+    )
+    parser.add_argument(
+        "--tasks",
+        nargs="+",
+        metavar="TASK[=WEIGHT]",
+        help="tasks and how often relative to each other, as in: reach pick_lift=2",
+    )
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        metavar="KIND[=WEIGHT]",
+        help="expert, recovery (a mistake, mended), failure (not mended), play (random motion)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from wm_planner.datasets.collection import CollectionPlan, Job, collect, recorded
+    from wm_planner.datasets.simulated_recorder import open_simulated_recorder
+    from wm_planner.rigs.collection import KINDS, TASK_SHARES
+    from wm_planner.rigs.tasks import TASKS
+
+    if args.workers < 1:
+        raise ConfigurationError(f"--workers {args.workers}: expected at least 1")
+    plan = CollectionPlan(
+        episodes=args.episodes,
+        seed=args.seed,
+        tasks=read_weights("task", args.tasks, TASKS, TASK_SHARES),
+        kinds=read_weights("kind", args.kinds, KINDS, KINDS),
+    )
+    done = recorded(args.out, plan)
+    successes = 0
+    begin = time.monotonic()
+    with tqdm(total=plan.episodes, initial=done, unit="episode", smoothing=0.05) as bar:
+
+        def report(job: Job, success: bool) -> None:
+            nonlocal successes
+            successes += success
+            bar.set_postfix_str(f"{successes} succeeded", refresh=False)
+            bar.update()
+
+        count = collect(args.out, plan, open_simulated_recorder, args.workers, report)
+    minutes = (time.monotonic() - begin) / 60
+    print(
+        f"{args.out}: {plan.episodes} episodes, {count} of them recorded now in {minutes:.1f} min"
+    )
+    return 0
+
+
+def read_weights(
+    what: str, words: Sequence[str] | None, known: Mapping, default: Mapping[str, float]
+) -> dict[str, float]:
+    """Turns words such as "reach" and "pick_lift=2" into relative frequencies by name."""
+    if words is None:
+        return dict(default)
+    weights = {}
+    for word in words:
+        name, _, number = word.partition("=")
+        if name not in known:
+            raise UnknownNameError(what, name, known)
+        try:
+            weights[name] = float(number or 1)
+        except ValueError:
+            raise ConfigurationError(
+                f"{what} {word!r}: {number!r} after = is not a number"
+            ) from None
+    return weights

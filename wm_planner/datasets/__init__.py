@@ -1,0 +1,1 @@
+"""Episodes on disk: LeRobot datasets written, read and collected."""

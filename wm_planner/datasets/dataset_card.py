@@ -1,0 +1,87 @@
+"""The README of a dataset: what is in it, counted, and how it was made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+CARD_COLUMNS = ["task_name", "kind", "success", "seed", "length", "tasks"]
+"""Columns of the episodes table that the card counts."""
+
+
+def dataset_card(info: Mapping[str, Any], episodes: Sequence[Mapping[str, Any]]) -> str:
+    """Markdown with the front matter of the Hugging Face hub.
+
+    Args:
+        info: Content of ``meta/info.json``.
+        episodes: One row per episode with `CARD_COLUMNS`.
+    """
+    seeds = [row["seed"] for row in episodes]
+    minutes = info["total_frames"] / info["fps"] / 60
+    videos = {k: f["shape"] for k, f in info["features"].items() if f["dtype"] == "video"}
+    cameras = ", ".join(f"`{key}` {h}x{w}" for key, (h, w, _) in videos.items())
+    features = "\n".join(
+        f"| `{key}` | {feature['dtype']} | {'x'.join(map(str, feature['shape']))} |"
+        for key, feature in info["features"].items()
+    )
+    return f"""---
+license: apache-2.0
+task_categories:
+- robotics
+tags:
+- LeRobot
+configs:
+- config_name: default
+  data_files: data/*/*.parquet
+---
+# {info["robot_type"]}: {len(episodes)} episodes
+
+{info["total_frames"]} frames at {info["fps"]} Hz ({minutes:.0f} minutes), cameras (height x width,
+px): {cameras}. LeRobot {info["codebase_version"]} layout.
+
+## How it was made
+
+Simulated, by scripted behaviour, with `wm-planner collect`; `collection.json` beside this file
+holds the settings. Seeds {min(seeds)} to {max(seeds)}. A seed fixes the scene, the kind of
+behaviour and every disturbance, so the same settings give the same episodes. Training seeds are
+below 900000, validation seeds below 1000000; test seeds begin there and are never recorded.
+
+| kind | behaviour |
+|---|---|
+| expert | the script as it is |
+| noisy | the script with bounded noise |
+| recovery | a disturbance or a mistake, then its correction |
+| failure | a mistake that is left as it is |
+| play | random motion, no instruction |
+
+## Episodes
+
+Successful of all, by task and kind:
+
+{_counts(episodes)}
+
+## Columns
+
+Lengths in m, angles in rad, poses of the tool frames in the rig's base frame. A packed pose is, for
+the left then the right hand, position, first and second column of the rotation matrix, gripper
+width. `action` is the 20-D action from the measured pose to the one commanded for the next frame;
+`target.hand_pose` is that commanded pose. `target.step_good` is false where the action was a
+mistake. Columns beginning with `simulator` are known only in simulation.
+
+| column | type | shape |
+|---|---|---|
+{features}
+"""
+
+
+def _counts(episodes: Sequence[Mapping[str, Any]]) -> str:
+    kinds = sorted({row["kind"] for row in episodes})
+    tasks = sorted({row["task_name"] for row in episodes})
+    total = Counter((row["task_name"], row["kind"]) for row in episodes)
+    good = Counter((row["task_name"], row["kind"]) for row in episodes if row["success"])
+    lines = [f"| task | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
+    for task in tasks:
+        cells = [f"{good[task, kind]} / {total[task, kind]}" for kind in kinds]
+        lines.append(f"| {task} | {' | '.join(cells)} |")
+    return "\n".join(lines)

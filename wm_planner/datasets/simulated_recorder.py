@@ -1,0 +1,35 @@
+"""Records episodes of the simulated rig's tasks; one recorder per process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from wm_planner.datasets.collection import Record
+
+CAMERA = "head"
+_SCENE_RADIUS_M = 1.5  # objects that a scene does not use wait further away than this
+
+
+def open_simulated_recorder() -> Record:
+    """Opens the rig, which costs a second and a GL context, and returns what records on it."""
+    # Here and not above: the command line reads this module's name before it needs the simulator.
+    from wm_planner.rigs.collection import record_episode
+    from wm_planner.rigs.mujoco_rig import MujocoRig
+    from wm_planner.robot.robot_model import RobotModel
+
+    rig = MujocoRig()
+    robot = RobotModel(rig.description)
+
+    def record(task: str, seed: int, kind: str) -> Mapping[str, Any]:
+        fields = dict(record_episode(rig, robot, task, seed, kind))
+        fields["images"] = {CAMERA: fields.pop("image")}
+        position = fields["object_position"]
+        visible = np.linalg.norm(position, axis=-1) < _SCENE_RADIUS_M
+        fields["object_visible"] = visible
+        fields["object_position"] = np.where(visible[..., None], position, 0.0)
+        return fields
+
+    return record
