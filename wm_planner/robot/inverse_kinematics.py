@@ -15,6 +15,8 @@ from wm_planner.robot.kinematic_chains import KinematicChains
 from wm_planner.settings import setting
 from wm_planner.types import HandPoses
 
+FARTHEST_M = 1e3  # nothing reaches there, and squares of much more would overflow
+
 
 @dataclass(frozen=True)
 class InverseKinematicsSettings:
@@ -54,19 +56,19 @@ def solve(
 
     Returns:
         Joint positions (K, H, D) within the limits, and what remains at each tool: distance
-        (K, H, 2) in m and angle (K, H, 2) in rad. Where a target is not finite, so is the result,
-        for both hands of that step; later steps go on from the last finite one.
+        (K, H, 2) in m and angle (K, H, 2) in rad. NaN for both hands of a step where a target is
+        not finite or absurdly far away; later steps go on from the last usable one.
     """
     count, steps = targets.lead
-    finite = np.isfinite(targets.position).all(axis=(2, 3))
-    finite &= np.isfinite(targets.rotation).all(axis=(2, 3, 4))  # (K, H)
+    usable = (np.abs(targets.position) <= FARTHEST_M).all(axis=(2, 3))
+    usable &= np.isfinite(targets.rotation).all(axis=(2, 3, 4))  # (K, H)
     low, high = chains.gather(lower), chains.gather(upper)
     first = np.clip(chains.gather(np.asarray(start, dtype=np.float64)), low, high)
     q = np.broadcast_to(first, (count, *first.shape)).copy()  # (K, 2, N)
     joint_position = np.full((count, steps, len(lower)), np.nan)
     distance, angle = np.full((2, count, steps, 2), np.nan)
     for step in range(steps):
-        rows = finite[:, step]
+        rows = usable[:, step]
         if not rows.any():
             continue
         position, rotation = targets.position[rows, step], targets.rotation[rows, step]

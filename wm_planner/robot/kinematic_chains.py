@@ -58,7 +58,7 @@ class KinematicChains:
         translation = np.array([[joint.translation for joint in row] for row in rows])
         turn = np.array([[joint.turn for joint in row] for row in rows])  # (2, N, 3)
         slide = np.array([[joint.slide for joint in row] for row in rows])
-        self._any_slide: np.ndarray = slide.any(axis=(0, 2))  # (N,)
+        self._any_slide = [bool(slide[:, i].any()) for i in range(self.length)]
         # Rodrigues: origin @ (I + sin K + (1 - cos) K^2), with the origin multiplied in beforehand.
         origin = np.array([[joint.rotation for joint in row] for row in rows])  # (2, N, 3, 3)
         cross = _cross_matrix(turn)

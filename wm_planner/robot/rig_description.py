@@ -18,9 +18,9 @@ import numpy as np
 from wm_planner.errors import UnknownNameError
 from wm_planner.robot.hand_description import HandDescription, read_hand
 from wm_planner.robot.strict_yaml import Section, read
+from wm_planner.share_folder import share_folder
 from wm_planner.types import HANDS
 
-FOLDER = Path("config", "rigs")
 KEYS = (
     *("name", "urdf", "srdf", "mesh_folders", "base_frame", "locked_joints", "hands", "limits"),
     *("workspace", "cameras", "topics"),
@@ -85,7 +85,8 @@ class RigDescription:
         srdf: path of an SRDF whose `disable_collisions` are heeded, or None.
         mesh_folders: where `package://` and relative meshes of the URDF are looked for.
         base_frame: URDF frame that hand poses are measured in; must not move.
-        locked_joints: positions of joints that are neither arm nor gripper; others are at 0.
+        locked_joints: positions of joints that stay where they are. All must be listed that stand
+            between base frame and tools; others, such as a head's, are taken to be at 0.
         hands: left, right.
         limits: what all arm joints obey.
         workspace: where the tools may be.
@@ -124,14 +125,10 @@ class RigDescription:
 
 
 def find_rig(name_or_path: str | Path) -> RigDescription:
-    """Load a rig by its name, or from a path (anything that ends in .yaml).
-
-    Names are looked up in `config/rigs` of the checkout and of every `share/wm_planner` above the
-    package, which is where colcon and pip install it.
-    """
+    """Load a rig by its name in config/rigs, or from a path (anything that ends in .yaml)."""
     if str(name_or_path).endswith((".yaml", ".yml")):
         return load_rig(Path(name_or_path))
-    files = {file.stem: file for folder in _folders() for file in sorted(folder.glob("*.yaml"))}
+    files = {file.stem: file for file in (share_folder() / "config" / "rigs").glob("*.yaml")}
     if str(name_or_path) not in files:
         raise UnknownNameError("rig", str(name_or_path), files)
     return load_rig(files[str(name_or_path)])
@@ -172,14 +169,6 @@ def load_rig(path: Path) -> RigDescription:
         topics=TopicsDescription(topics.text("joint_states"), topics.text("emergency_stop")),
         content_hash=_hash(rig, urdf, srdf),
     )
-
-
-def _folders() -> list[Path]:
-    """Folders that hold rig files, the most important last."""
-    above = list(Path(__file__).resolve().parents)[::-1]
-    shared = [parent / "share" / "wm_planner" / FOLDER for parent in above]
-    checkout = Path(__file__).resolve().parents[2] / FOLDER
-    return [folder for folder in (*shared, checkout) if folder.is_dir()]
 
 
 def _existing(rig: Section, key: str, name: str) -> Path:

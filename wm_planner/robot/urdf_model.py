@@ -64,6 +64,8 @@ def load_urdf(rig: RigDescription) -> UrdfModel:
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"{rig.urdf}: cannot be loaded: {reason}") from error
     _check_names(rig, full)
+    for hand in rig.hands:
+        _check_chain(rig, full, hand)
     # Reducing breaks the frames' parents of locked joints, so neighbours come from the full model.
     links = tuple(frame.name for frame in full.frames if frame.type == pin.FrameType.BODY)
     neighbours = _neighbours(full)
@@ -74,7 +76,13 @@ def load_urdf(rig: RigDescription) -> UrdfModel:
         joint = full.joints[full.getJointId(name)]
         ends = (np.cos(value), np.sin(value)) if joint.nq == 2 else (value,)
         posture[joint.idx_q : joint.idx_q + joint.nq] = ends
-    model, shapes = pin.buildReducedModel(full, [geometry], locked, posture)
+    try:
+        model, shapes = pin.buildReducedModel(full, [geometry], locked, posture)
+    except ValueError as error:  # pinocchio looks locked joints up by name among links too
+        names = sorted({full.names[i] for i in locked} & set(links))
+        raise ConfigurationError(
+            f"{rig.urdf}: {error}; no joint may have the name of a link, but {names} do"
+        ) from error
     left, right = (_chain(rig, model, hand) for hand in rig.hands)
     return UrdfModel(model, _convex(shapes[0]), KinematicChains(left, right), links, neighbours)
 
@@ -133,19 +141,11 @@ def _chain(rig: RigDescription, model: pin.Model, hand: HandDescription) -> Chai
     """Take origins and axes of one arm from pinocchio."""
     base = _link(rig, model, "base_frame", rig.base_frame)
     tool = _link(rig, model, f"hands.{hand.side}.tool_frame", hand.tool_frame)
-    moving = _ancestors(model, base.parentJoint)
-    if moving:
-        raise ConfigurationError(
-            f"rig {rig.name}: base_frame {rig.base_frame} is moved by {model.names[moving[-1]]}, "
-            "expected a frame that stands still"
-        )
-    indices = _ancestors(model, tool.parentJoint)
-    _check_chain(rig, hand, [model.names[i] for i in indices])
     data = model.createData()
-    joints = []
-    for i in indices:
+    joints: list[Joint] = []
+    for i in _ancestors(model, tool.parentJoint):
         placement = model.jointPlacements[i]
-        if i == indices[0]:  # its parent is the world: measure from the base frame instead
+        if not joints:  # its parent is the world: measure from the base frame instead
             placement = base.placement.actInv(placement)
         axis = np.array(data.joints[i].S).reshape(6)
         column = rig.joint_names.index(model.names[i])
@@ -162,18 +162,32 @@ def _ancestors(model: pin.Model, joint: int) -> list[int]:
     return chain
 
 
-def _check_chain(rig: RigDescription, hand: HandDescription, found: list[str]) -> None:
-    other = rig.hands[1 - rig.hands.index(hand)]
+def _check_chain(rig: RigDescription, model: pin.Model, hand: HandDescription) -> None:
+    """Check that between base and tool are exactly the hand's joints, and locked ones."""
+    base = _link(rig, model, "base_frame", rig.base_frame)
+    tool = _link(rig, model, f"hands.{hand.side}.tool_frame", hand.tool_frame)
+    below = [model.names[i] for i in _ancestors(model, base.parentJoint)]
+    moving = [name for name in below if name in hand.joint_names + hand.gripper.joint_names]
+    if moving:
+        raise ConfigurationError(
+            f"rig {rig.name}: base_frame {rig.base_frame} is moved by {moving[-1]}, "
+            "expected a frame that stands still"
+        )
+    # A joint forgotten in the list must not pass for one that is meant to be locked.
+    still = {*below, *rig.locked_joints}
+    chain = [model.names[i] for i in _ancestors(model, tool.parentJoint)]
+    found = [name for name in chain if name not in still]
     if sorted(found) == sorted(hand.joint_names):
         return
+    other = rig.hands[1 - rig.hands.index(hand)]
     surplus = [name for name in hand.joint_names if name not in found]
     missing = [name for name in found if name not in hand.joint_names]
     swapped = sorted(found) == sorted(other.joint_names)
     hint = f" Are hands.{hand.side} and hands.{other.side} swapped?" if swapped else ""
     raise ConfigurationError(
         f"rig {rig.name}: hands.{hand.side}.joints: tool frame {hand.tool_frame} is moved by "
-        f"{found or 'nothing'}, expected exactly the joints listed; "
-        f"not listed: {missing or 'none'}, listed but not moving it: {surplus or 'none'}.{hint}"
+        f"{found or 'nothing'}, expected each of them among the hand's joints or locked_joints; "
+        f"missing there: {missing or 'none'}; listed but not moving it: {surplus or 'none'}.{hint}"
     )
 
 
