@@ -6,8 +6,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wm_planner.datasets.episode import KINDS
+
 CARD_COLUMNS = ["task_name", "kind", "success", "seed", "length", "tasks"]
 """Columns of the episodes table that the card counts."""
+
+_BEHAVIOUR = {
+    "expert": "the script, with bounded noise where the recorder adds it",
+    "noisy": "the script with more noise",
+    "recovery": "a disturbance or a mistake, then its correction",
+    "failure": "a mistake that is left as it is",
+    "play": "random motion, no instruction",
+}
 
 
 def dataset_card(info: Mapping[str, Any], episodes: Sequence[Mapping[str, Any]]) -> str:
@@ -21,6 +31,8 @@ def dataset_card(info: Mapping[str, Any], episodes: Sequence[Mapping[str, Any]])
     minutes = info["total_frames"] / info["fps"] / 60
     videos = {k: f["shape"] for k, f in info["features"].items() if f["dtype"] == "video"}
     cameras = ", ".join(f"`{key}` {h}x{w}" for key, (h, w, _) in videos.items())
+    kinds = {row["kind"] for row in episodes}
+    behaviours = "\n".join(f"| {kind} | {_BEHAVIOUR[kind]} |" for kind in KINDS if kind in kinds)
     features = "\n".join(
         f"| `{key}` | {feature['dtype']} | {'x'.join(map(str, feature['shape']))} |"
         for key, feature in info["features"].items()
@@ -37,7 +49,7 @@ configs:
 ---
 # {info["robot_type"]}: {len(episodes)} episodes
 
-{info["total_frames"]} frames at {info["fps"]} Hz ({minutes:.0f} minutes), cameras (height x width,
+{info["total_frames"]} frames at {info["fps"]} Hz ({minutes:.0f} minutes). Cameras (height x width,
 px): {cameras}. LeRobot {info["codebase_version"]} layout.
 
 ## How it was made
@@ -49,11 +61,7 @@ below 900000, validation seeds below 1000000; test seeds begin there and are nev
 
 | kind | behaviour |
 |---|---|
-| expert | the script as it is |
-| noisy | the script with bounded noise |
-| recovery | a disturbance or a mistake, then its correction |
-| failure | a mistake that is left as it is |
-| play | random motion, no instruction |
+{behaviours}
 
 ## Episodes
 
