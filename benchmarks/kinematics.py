@@ -1,0 +1,140 @@
+"""Batched kinematics against the same work done by pinocchio in a Python loop, in one run.
+
+    OMP_NUM_THREADS=1 python benchmarks/kinematics.py --candidates 64 --steps 80
+
+Prints CPU milliseconds (median of the repetitions, in turns, so that other load hits both alike)
+and their ratio, then the whole way from actions to verdicts, which the planner's latency contains.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pinocchio as pin
+
+from wm_planner import actions
+from wm_planner.filters.kinematic_filter import KinematicFilter
+from wm_planner.robot.rig_description import find_rig
+from wm_planner.robot.robot_model import RobotModel
+from wm_planner.types import ActionChunks, HandPoses
+
+
+class PinocchioLoop:
+    """The reference: one posture at a time, on the whole URDF."""
+
+    def __init__(self, robot: RobotModel) -> None:
+        rig = robot.rig
+        self.model = pin.buildModelFromUrdf(str(rig.urdf))
+        self.data = self.model.createData()
+        self.tools = [self.model.getFrameId(hand.tool_frame) for hand in rig.hands]
+        joints = [self.model.joints[self.model.getJointId(name)] for name in rig.joint_names]
+        self.columns = np.array([joint.idx_q for joint in joints])
+        self.lower, self.upper = robot.position_lower, robot.position_upper
+        self.q = pin.neutral(self.model)
+
+    def forward(self, postures: np.ndarray) -> np.ndarray:
+        """Return tool positions (N, 2, 3) for postures (N, D)."""
+        position = np.empty((len(postures), 2, 3))
+        for row, posture in enumerate(postures):
+            self.q[self.columns] = posture
+            pin.framesForwardKinematics(self.model, self.data, self.q)
+            for side, tool in enumerate(self.tools):
+                position[row, side] = self.data.oMf[tool].translation
+        return position
+
+    def inverse(self, targets: HandPoses, start: np.ndarray, tolerance: float) -> np.ndarray:
+        """Damped least squares, warm-started: joint positions (K, H, D)."""
+        count, steps = targets.lead
+        result = np.empty((count, steps, len(start)))
+        for k in range(count):
+            posture = start.copy()
+            for h in range(steps):
+                goals = [
+                    pin.SE3(targets.rotation[k, h, side], targets.position[k, h, side])
+                    for side in (0, 1)
+                ]
+                posture = self._reach(goals, posture, tolerance)
+                result[k, h] = posture
+        return result
+
+    def _reach(self, goals: list[pin.SE3], posture: np.ndarray, tolerance: float) -> np.ndarray:
+        error, jacobian = np.empty(12), np.empty((12, len(posture)))
+        for _ in range(20):
+            self.q[self.columns] = posture
+            pin.computeJointJacobians(self.model, self.data, self.q)
+            pin.updateFramePlacements(self.model, self.data)
+            for side, (tool, goal) in enumerate(zip(self.tools, goals, strict=True)):
+                rows = slice(6 * side, 6 * side + 6)
+                error[rows] = pin.log6(self.data.oMf[tool].actInv(goal)).vector
+                local = pin.getFrameJacobian(self.model, self.data, tool, pin.LOCAL)
+                jacobian[rows] = local[:, self.columns]
+            if np.abs(error).max() < tolerance:
+                break
+            system = jacobian @ jacobian.T + 1e-4 * np.eye(12)
+            posture = posture + jacobian.T @ np.linalg.solve(system, error)
+            posture = np.clip(posture, self.lower, self.upper)
+        return posture
+
+
+def cpu_ms(works: dict[str, Callable[[], object]], repetitions: int) -> dict[str, float]:
+    """Return the median CPU time of each piece of work, done in turns."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(repetitions):
+        for name, work in works.items():
+            start = time.process_time()
+            work()
+            times[name].append(1e3 * (time.process_time() - start))
+    return {name: float(np.median(values)) for name, values in times.items()}
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Measure and print."""
+    count, steps = arguments.candidates, arguments.steps
+    robot = RobotModel(find_rig(arguments.rig))
+    loop, home = PinocchioLoop(robot), robot.rig.home
+    generator = np.random.default_rng(0)
+    share = np.arange(1, steps + 1)[None, :, None] / steps
+    q = home + share * generator.normal(size=(count, 1, len(home))) * 0.3
+    q = np.clip(q, robot.position_lower, robot.position_upper)
+    targets = robot.hand_poses(q, np.zeros((count, steps, 2)))
+    start = robot.hand_poses(home, np.zeros(2))
+    relative = actions.difference(start, targets)
+    chunks = ActionChunks(relative, np.ones_like(relative), 0.2, 0, "")
+    trajectories = robot.trajectories(chunks, start, home)
+    kinematic_filter = KinematicFilter(robot)
+
+    flat = q.reshape(-1, len(home))
+    difference = np.abs(robot.forward_kinematics(flat)[0] - loop.forward(flat)).max()
+    solved = loop.inverse(targets, home, 1e-4)
+    for name, found in (("loop", solved), ("batched", trajectories.joint_position)):
+        miss = np.abs(robot.forward_kinematics(found)[0] - targets.position).max()
+        print(f"largest miss of {name} IK: {1e3 * miss:.3f} mm")
+    print(f"{count} candidates x {steps} steps; FK agrees within {difference:.1e} m")
+    times = cpu_ms(
+        {
+            "FK, pinocchio loop": lambda: loop.forward(flat),
+            "FK, batched": lambda: robot.forward_kinematics(flat),
+            "IK, pinocchio loop": lambda: loop.inverse(targets, home, 1e-4),
+            "IK, batched": lambda: robot.inverse_kinematics(targets, home),
+            "actions to joints": lambda: robot.trajectories(chunks, start, home),
+            "all kinematic verdicts": lambda: kinematic_filter.judge(chunks, trajectories, home),
+        },
+        arguments.repetitions,
+    )
+    for name, value in times.items():
+        print(f"{name:24s} {value:9.2f} ms")
+    for what in ("FK", "IK"):
+        ratio = times[f"{what}, pinocchio loop"] / times[f"{what}, batched"]
+        print(f"{what}: batched is {ratio:.1f} times as fast")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rig", default="simulated_bimanual", help="name in config/rigs or a path")
+    parser.add_argument("--candidates", type=int, default=8, help="K (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=12, help="H (default: %(default)s)")
+    parser.add_argument("--repetitions", type=int, default=5, help="default: %(default)s")
+    main(parser.parse_args())
