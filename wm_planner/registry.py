@@ -8,6 +8,7 @@ for, so a name that nobody uses costs nothing and needs nothing installed.
 from __future__ import annotations
 
 import importlib
+import sys
 from importlib.metadata import entry_points
 
 from wm_planner.errors import ConfigurationError, UnknownNameError
@@ -55,3 +56,12 @@ def resolve(kind: str, name: str) -> type:
         return getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(f"Cannot load {name!r} of {kind}: {error}") from error
+
+
+def settings_of(cls: type) -> type:
+    """Return the settings dataclass that stands beside a class: `X` has `XSettings`."""
+    name = f"{cls.__name__}Settings"
+    found = getattr(sys.modules[cls.__module__], name, None)
+    if found is None:
+        raise ConfigurationError(f"{cls.__module__} has no {name} beside {cls.__name__}")
+    return found

@@ -14,6 +14,9 @@ class Filter(ABC):
 
     A filter never chooses, repairs or reorders: shuffling the candidates shuffles its verdicts,
     and a looser limit never rejects more. What it cannot measure is NaN, which rejects.
+
+    A filter is made with the robot model and its settings, a frozen dataclass beside it that is
+    named after it: `KinematicFilterSettings`.
     """
 
     @abstractmethod

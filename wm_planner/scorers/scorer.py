@@ -14,8 +14,8 @@ from wm_planner.types import ActionChunks, Goal, Rollouts, Scores
 class LatentJudge(Protocol):
     """What scorers need of a world model; every `WorldModel` has it."""
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
-        """Turn images (N, h, w, 3) uint8 into latents."""
+    def look(self, frames: np.ndarray) -> np.ndarray:
+        """Turn camera images (N, h, w, 3) uint8 into latents."""
         ...
 
     def value(self, latents: np.ndarray, goal: Goal) -> np.ndarray:
@@ -36,7 +36,8 @@ class ScoringContext:
 class Scorer(ABC):
     """Gives every candidate a number, higher is better; the planner adds them up over scorers.
 
-    A scorer that has nothing to say about a goal (no image given, say) contributes zeros.
+    A scorer that has nothing to say about a goal (no image given, say) contributes zeros. Its
+    settings, a frozen dataclass beside it, are named after it: `ValueScorerSettings`.
     """
 
     @abstractmethod

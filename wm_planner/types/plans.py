@@ -27,7 +27,7 @@ class Plan:
     """The chosen candidate, anchored in time: row k is due at start_ns + (k + 1) * dt.
 
     Attributes:
-        plan_id: counts up within a run.
+        plan_id: counts up from 1 within a run.
         start_ns: stamp of the newest observed frame.
         dt: spacing of the rows, s.
         actions: shape (H, 20), relative 20-D actions.
@@ -95,15 +95,15 @@ class Command:
         joint_position: shape (D,), rad.
         joint_velocity: shape (D,), rad/s.
         gripper_width: shape (2,), m.
-        plan_id: the plan it was sampled from; -1 when it belongs to none.
-        step: row of that plan; -1 when it belongs to none.
+        plan_id: the plan it was sampled from; 0 when it belongs to none.
+        step: the row of that plan that comes next; -1 when it belongs to none.
     """
 
     stamp_ns: int
     joint_position: np.ndarray
     joint_velocity: np.ndarray
     gripper_width: np.ndarray
-    plan_id: int = -1
+    plan_id: int = 0
     step: int = -1
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_planner import actions, images
+from wm_planner import actions
 from wm_planner.bundle import WORLD_MODEL, Bundle
 from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.onnx_session import OnnxSession, OnnxSettings
@@ -73,9 +73,9 @@ class OnnxWorldModel(WorldModel):
             for name, graph in bundle.graphs.items()
         }
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
+    def encode(self, frames: np.ndarray) -> np.ndarray:
         """Turn images (N, h, w, 3) uint8 of the model's size into latents, float32."""
-        return self._graphs["encoder"].run(image=images)["latent"]
+        return self._graphs["encoder"].run(image=frames)["latent"]
 
     def decode(self, latents: np.ndarray) -> np.ndarray:
         """Turn latents (N, *latent_shape) into images (N, h, w, 3) uint8."""
@@ -137,7 +137,7 @@ class OnnxWorldModel(WorldModel):
         candidates: int,
         generator: np.random.Generator,
     ) -> Rollouts:
-        frames = self.encode(self._context_images(window))  # (T, *latent_shape)
+        frames = self.look(self._context_frames(window))  # (T, *latent_shape)
         context = np.broadcast_to(frames, (candidates, *frames.shape))
         seed = int(generator.integers(2**63))  # kept with the dreams: it is all their noise
         shape = (candidates, self.spec.horizon, *self.spec.latent_shape)
@@ -158,7 +158,7 @@ class OnnxWorldModel(WorldModel):
             bundle_hash=self.spec.bundle_hash,
         )
 
-    def _context_images(self, window: ObservationWindow) -> np.ndarray:
+    def _context_frames(self, window: ObservationWindow) -> np.ndarray:
         if self.spec.camera not in window.images:
             known = ", ".join(window.images) or "none"
             raise DataError(f"world model needs camera {self.spec.camera!r}, window has {known}")
@@ -171,7 +171,7 @@ class OnnxWorldModel(WorldModel):
             raise DataError(
                 f"window frames are {window.dt} s apart, world model needs {self.spec.dt} s"
             )
-        return images.fit(frames, *self.spec.image_size)
+        return frames
 
     def _words(self, goal: Goal) -> np.ndarray:
         return word_vector(goal.instruction, self.manifest.vocabulary, self.spec.instructions)
@@ -179,4 +179,4 @@ class OnnxWorldModel(WorldModel):
     def _goal_latent(self, goal: Goal) -> np.ndarray:
         if goal.image is None:
             return np.zeros(self.spec.latent_shape, np.float32)
-        return self.encode(images.fit(goal.image, *self.spec.image_size)[None])[0]
+        return self.look(goal.image[None])[0]

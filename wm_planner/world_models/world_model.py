@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_planner import images
 from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Rollouts
 
 
@@ -46,8 +47,12 @@ class WorldModel(ABC):
     spec: WorldModelSpec
 
     @abstractmethod
-    def encode(self, images: np.ndarray) -> np.ndarray:
-        """Turn images (N, h, w, 3) uint8 into latents (N, *latent_shape) float32."""
+    def encode(self, frames: np.ndarray) -> np.ndarray:
+        """Turn images (N, h, w, 3) uint8 of the model's size into latents, float32."""
+
+    def look(self, frames: np.ndarray) -> np.ndarray:
+        """Turn camera images (N, h, w, 3) uint8 of any size into latents."""
+        return self.encode(images.fit(frames, *self.spec.image_size))
 
     @abstractmethod
     def decode(self, latents: np.ndarray) -> np.ndarray:
