@@ -53,6 +53,7 @@ class CollisionModel:
 
     Left out are pairs that touch by design: neighbours in the URDF, pairs that the caller names,
     and pairs that touch in the home posture and in every one of many random postures.
+    Measurements share scratch memory: one thread at a time.
     """
 
     def __init__(
