@@ -1,0 +1,162 @@
+"""The demo's plots, each as SVG text to put into a page."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from wm_planner.commands.demo_report.recording import Recording
+
+SIZE = (9.0, 2.8)  # inches
+CHOSEN, ACCEPTED, REJECTED = "#1f77b4", "#9ecae1", "#d62728"
+STAGE_COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#9c755f", "#76b7b2")
+
+
+def value_over_time(run: Recording) -> str:
+    """The model's belief that the goal is reached, plans, and what physics says."""
+    figure, axes = _figure("value over time", "s", "value")
+    begin = run.start_ns
+    times = [(stamp - begin) * 1e-9 for stamp, _ in run.progress]
+    axes.plot(times, [m.value for _, m in run.progress], color=CHOSEN, label="value")
+    if run.progress:
+        limit = run.progress[-1][1].value_limit
+        axes.axhline(limit, color="grey", linestyle="--", label="counts as reached")
+    for index, plan in enumerate(run.plans):
+        label = "plan sent" if index == 0 else None
+        axes.axvline((plan.sent_ns - begin) * 1e-9, color="0.85", zorder=0, label=label)
+    done = np.array([value for _, value in run.success], bool)
+    if done.any():
+        seconds = np.array([(stamp - begin) * 1e-9 for stamp, _ in run.success])
+        low, high = axes.get_ylim()
+        axes.fill_between(
+            seconds, low, high, where=done, color="#59a14f", alpha=0.2, label="done, says physics"
+        )
+    axes.legend(loc="upper left", fontsize=8)
+    return _svg(figure)
+
+
+def candidates_by_plan(run: Recording) -> str:
+    """The score of every candidate, which was chosen, and how many were rejected."""
+    figure, axes = _figure("candidates by planning cycle", "cycle", "score")
+    labels: set[str] = set()
+
+    def dots(x: np.ndarray, y: np.ndarray, colour: str, label: str, marker: str) -> None:
+        shown = None if label in labels else label
+        labels.add(label)
+        axes.scatter(x, y, c=colour, s=16, marker=marker, label=shown, zorder=3)
+
+    rejected = []
+    for cycle, (_, report) in enumerate(run.reports):
+        total = np.asarray(report.total_score, float)
+        rejected.append(int(np.isnan(total).sum()))
+        good = np.flatnonzero(np.isfinite(total))
+        dots(np.full(len(good), cycle), total[good], ACCEPTED, "accepted", "o")
+        if report.chosen >= 0:
+            dots(np.array([cycle]), total[[report.chosen]], CHOSEN, "chosen", "D")
+    counts = axes.twinx()
+    counts.bar(range(len(rejected)), rejected, color=REJECTED, alpha=0.25, label="rejected")
+    counts.set_ylabel("rejected")
+    counts.set_ylim(0, max([*rejected, 1]) * 3)
+    counts.yaxis.set_major_locator(MaxNLocator(integer=True))
+    if labels:
+        axes.legend(loc="upper left", fontsize=8)
+    return _svg(figure)
+
+
+def verdicts_by_reason(run: Recording) -> str:
+    """How often each limit rejected a candidate, and how near to it the accepted ones came."""
+    figure, (left, right) = _pair("rejected candidates", "measured / limit")
+    rejected: Counter[str] = Counter()
+    shares: dict[str, list[float]] = {}
+    for verdict in (verdict for _, report in run.reports for verdict in report.verdicts):
+        accepted = np.asarray(verdict.accepted, bool)
+        rejected[verdict.reason] += int((~accepted).sum())
+        measured = np.asarray(verdict.measured, float)[accepted]
+        if verdict.limit > 0:
+            shares.setdefault(verdict.reason, []).extend(measured / verdict.limit)
+    names = sorted(rejected)
+    left.barh(range(len(names)), [rejected[name] for name in names], color=REJECTED)
+    left.set_yticks(range(len(names)), [name.lower().replace("_", " ") for name in names])
+    left.set_xlim(0, max([*rejected.values(), 1]))
+    positive = [name for name in names if shares.get(name)]
+    if positive:
+        right.boxplot(
+            [shares[name] for name in positive],
+            orientation="horizontal",
+            tick_labels=[name.lower().replace("_", " ") for name in positive],
+            showfliers=False,
+        )
+    right.axvline(1.0, color=REJECTED, linestyle="--")
+    return _svg(figure)
+
+
+def latency_by_stage(run: Recording) -> str:
+    """How long each stage of each planning cycle took."""
+    figure, axes = _figure("latency by stage", "cycle", "ms")
+    stages = _stages(run)
+    bottom = np.zeros(len(run.reports))
+    for index, stage in enumerate(stages):
+        times = np.array([_latency(report, stage) for _, report in run.reports]) * 1e3
+        colour = STAGE_COLOURS[index % len(STAGE_COLOURS)]
+        axes.bar(range(len(times)), times, bottom=bottom, label=stage, color=colour)
+        bottom = bottom + times
+    if stages:
+        axes.legend(fontsize=8, ncols=len(stages), loc="upper center")
+        axes.set_ylim(0, float(bottom.max()) * 1.25)
+    return _svg(figure)
+
+
+def latency_table(run: Recording) -> list[tuple[str, float, float]]:
+    """Return median and 95th percentile of each stage and of the whole cycle, ms."""
+    rows = []
+    for stage in _stages(run):
+        times = [_latency(report, stage) for _, report in run.reports]
+        rows.append((stage, *_percentiles(times)))
+    if run.reports:
+        whole = [float(np.sum(report.latency_s)) for _, report in run.reports]
+        rows.append(("total", *_percentiles(whole)))
+    return rows
+
+
+def _percentiles(seconds: list[float]) -> tuple[float, float]:
+    middle, high = np.percentile(np.array(seconds) * 1e3, [50, 95])
+    return float(middle), float(high)
+
+
+def _stages(run: Recording) -> list[str]:
+    return list(dict.fromkeys(stage for _, report in run.reports for stage in report.stage))
+
+
+def _latency(report: Any, stage: str) -> float:
+    times = dict(zip(report.stage, report.latency_s, strict=True))
+    return float(times.get(stage, 0.0))
+
+
+def _figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=SIZE, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set(title=title, xlabel=x, ylabel=y)
+    return figure, axes
+
+
+def _pair(left: str, right: str) -> tuple[Figure, tuple[Axes, Axes]]:
+    figure = Figure(figsize=SIZE, layout="constrained")
+    first, second = figure.subplots(1, 2)
+    first.set_title(left)
+    second.set_title(right)
+    return figure, (first, second)
+
+
+def _svg(figure: Figure) -> str:
+    text = io.StringIO()
+    # A fixed salt: the same run gives the same page, byte for byte.
+    with mpl.rc_context({"svg.hashsalt": "wm_planner"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()[text.getvalue().index("<svg") :]

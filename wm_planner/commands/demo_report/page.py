@@ -1,0 +1,85 @@
+"""The demo's one-page report: everything in one file, readable without a network."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from wm_planner.commands.demo_report import figures
+from wm_planner.commands.demo_report.recording import Recording
+
+LARGEST_INLINE_VIDEO = 12_000_000  # bytes; a larger one is linked, it lies beside the page
+
+TEMPLATE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>wm-planner: {{ facts.task }}</title>
+<style>
+ body { font: 15px/1.5 system-ui, sans-serif; max-width: 940px; margin: 2em auto; color: #222; }
+ h1 { font-size: 1.5em; } h2 { font-size: 1.1em; margin-top: 2em; }
+ .verdict { font-weight: 600; color: {{ "#1b7f3b" if facts.success else "#b3261e" }}; }
+ video, svg { width: 100%; height: auto; }
+ table { border-collapse: collapse; } td, th { padding: .15em 1em .15em 0; text-align: left; }
+ td.number { text-align: right; font-variant-numeric: tabular-nums; }
+ .note { color: #666; }
+</style></head><body>
+<h1>“{{ facts.instruction or facts.task }}”</h1>
+<p class="verdict">{{ "Succeeded" if facts.success else "Did not succeed" }}, as physics judged.
+ The planner said: {{ facts.outcome }}, {{ facts.message }}.</p>
+<video controls muted loop src="{{ video }}"></video>
+<p class="note">Left the camera, right the dream that the executor is following.</p>
+<h2>Value</h2>{{ plots.value }}
+<h2>Candidates</h2>{{ plots.candidates }}
+<p class="note">{{ cycles }} planning cycles, {{ plans }} plans sent. Every dot is one dream, turned
+ into actions and scored; a rejected one is never executed.</p>
+<h2>Verdicts by reason</h2>{{ plots.verdicts }}
+<h2>Latency</h2>{{ plots.latency }}
+<table><tr><th>stage</th><th>median ms</th><th>95% ms</th></tr>
+{% for name, middle, high in latencies %}<tr><td>{{ name }}</td>
+<td class="number">{{ "%.1f"|format(middle) }}</td>
+<td class="number">{{ "%.1f"|format(high) }}</td></tr>
+{% endfor %}</table>
+<h2>The run</h2><table>
+{% for key, value in facts.items() %}<tr><td>{{ key }}</td><td>{{ value }}</td></tr>
+{% endfor %}</table>
+</body></html>
+"""
+
+
+def write_page(path: Path, run: Recording, facts: Mapping[str, Any], video: Path) -> None:
+    """Write the report; under another name first, then renamed.
+
+    Args:
+        path: of the file.
+        run: what was recorded.
+        facts: what is known about the run, shown as a table; needs task, instruction, success,
+            outcome and message.
+        video: the mp4, in the same folder.
+    """
+    plots = {
+        "value": figures.value_over_time(run),
+        "candidates": figures.candidates_by_plan(run),
+        "verdicts": figures.verdicts_by_reason(run),
+        "latency": figures.latency_by_stage(run),
+    }
+    environment = Environment(autoescape=True)
+    text = environment.from_string(TEMPLATE).render(
+        facts=dict(facts),
+        plots={name: Markup(svg) for name, svg in plots.items()},
+        video=_video_source(video),
+        cycles=len(run.reports),
+        plans=len(run.plans),
+        latencies=figures.latency_table(run),
+    )
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.rename(path)
+
+
+def _video_source(video: Path) -> str:
+    if video.stat().st_size > LARGEST_INLINE_VIDEO:
+        return video.name
+    return "data:video/mp4;base64," + base64.b64encode(video.read_bytes()).decode()

@@ -1,0 +1,206 @@
+"""Stages in other processes behind the same bases as local ones: the planner cannot tell."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+
+from wm_planner import actions, srv
+from wm_planner.errors import BundleError, RigError
+from wm_planner.filters.filter import Filter
+from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics, InverseDynamicsSpec
+from wm_planner.nodes import topics
+from wm_planner.nodes.conversions import stages
+from wm_planner.nodes.conversions.arrays import flat, unflat
+from wm_planner.nodes.conversions.images import image_from_message, image_to_message
+from wm_planner.nodes.conversions.plans import verdict_from_message
+from wm_planner.types import (
+    ActionChunks,
+    Goal,
+    HandPoses,
+    JointTrajectories,
+    ObservationWindow,
+    Rollouts,
+    Verdicts,
+)
+from wm_planner.world_models.world_model import WorldModel, WorldModelSpec
+
+TIMEOUT_S = 30.0
+
+
+class StageUnavailableError(RigError):
+    """A stage did not answer, or refused."""
+
+
+class StageClient:
+    """Calls one service and waits, from a worker thread (never from a callback)."""
+
+    def __init__(self, node: Node, kind: Any, name: str) -> None:
+        self._name = name
+        self._client = node.create_client(kind, name, callback_group=ReentrantCallbackGroup())
+
+    def call(self, request: Any) -> Any:
+        """Return the response.
+
+        Raises:
+            StageUnavailableError: nobody serves, no answer in time, or a refusal.
+        """
+        if not self._client.wait_for_service(5.0):
+            raise StageUnavailableError(f"{self._name}: nobody serves it")
+        answered = threading.Event()
+        future = self._client.call_async(request)
+        future.add_done_callback(lambda _: answered.set())
+        if not answered.wait(TIMEOUT_S):
+            self._client.remove_pending_request(future)
+            raise StageUnavailableError(f"{self._name}: no answer within {TIMEOUT_S} s")
+        response = future.result()
+        if not response.success:
+            raise StageUnavailableError(f"{self._name}: {response.message}")
+        return response
+
+
+class RemoteWorldModel(WorldModel):
+    """The world model of the node `world_model`.
+
+    Args:
+        node: owns the clients.
+        spec: of the bundle that the other side must have loaded, read from its manifest.
+    """
+
+    def __init__(self, node: Node, spec: WorldModelSpec) -> None:
+        self.spec = spec
+        self._encode = StageClient(node, srv.Encode, topics.ENCODE_SERVICE)
+        self._decode = StageClient(node, srv.Decode, topics.DECODE_SERVICE)
+        self._imagine = StageClient(node, srv.Imagine, topics.IMAGINE_SERVICE)
+        self._simulate = StageClient(node, srv.Simulate, topics.SIMULATE_SERVICE)
+        self._value = StageClient(node, srv.Value, topics.VALUE_SERVICE)
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        request = srv.Encode.Request(images=[image_to_message(image) for image in images])
+        response = self._encode.call(request)
+        _check_bundle("world_model", response.bundle_hash, self.spec.bundle_hash)
+        return unflat("latents", response.latents, response.shape, np.float32)
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        request = srv.Decode.Request(
+            shape=flat(latents.shape, "I"),
+            latents=flat(latents, "f"),
+            bundle_hash=self.spec.bundle_hash,
+        )
+        return np.stack([image_from_message(image) for image in self._decode.call(request).images])
+
+    def imagine(
+        self,
+        window: ObservationWindow,
+        goal: Goal,
+        candidates: int,
+        generator: np.random.Generator,
+    ) -> Rollouts:
+        request = srv.Imagine.Request(
+            window=stages.window_to_message(window, _columns(window)),
+            goal=stages.goal_to_message(goal),
+            candidates=candidates,
+            seed=_seed(generator),
+        )
+        return self._checked(self._imagine.call(request).rollouts)
+
+    def simulate(
+        self,
+        window: ObservationWindow,
+        start: HandPoses,
+        chunks: ActionChunks,
+        generator: np.random.Generator,
+    ) -> Rollouts:
+        request = srv.Simulate.Request(
+            window=stages.window_to_message(window, _columns(window)),
+            measured_hands=actions.pack(start),
+            chunks=stages.chunks_to_message(chunks),
+            seed=_seed(generator),
+        )
+        return self._checked(self._simulate.call(request).rollouts)
+
+    def value(self, latents: np.ndarray, goal: Goal) -> np.ndarray:
+        request = srv.Value.Request(
+            shape=flat(latents.shape, "I"),
+            latents=flat(latents, "f"),
+            goal=stages.goal_to_message(goal),
+        )
+        return np.array(self._value.call(request).value, np.float32)
+
+    def _checked(self, message: Any) -> Rollouts:
+        rollouts = stages.rollouts_from_message(message)
+        _check_bundle("world_model", rollouts.bundle_hash, self.spec.bundle_hash)
+        return rollouts
+
+
+class RemoteInverseDynamics(InverseDynamics):
+    """The inverse dynamics model of the node `idm`; arguments as `RemoteWorldModel`."""
+
+    def __init__(self, node: Node, spec: InverseDynamicsSpec) -> None:
+        self.spec = spec
+        self._invert = StageClient(node, srv.Invert, topics.INVERT_SERVICE)
+
+    def invert(
+        self,
+        latents: np.ndarray,
+        measured: HandPoses,
+        dt: float,
+        start_ns: int,
+        bundle_hash: str,
+        generator: np.random.Generator | None = None,
+    ) -> ActionChunks:
+        # Float16 is how dreams travel; the observed frame goes along in full.
+        dreams = Rollouts(latents[:, 1:], dt, start_ns, 0, bundle_hash)
+        request = srv.Invert.Request(
+            rollouts=stages.rollouts_to_message(dreams),
+            newest_latents=flat(latents[0, 0], "f"),
+            measured_hands=actions.pack(measured),
+            seed=0 if generator is None else _seed(generator),
+        )
+        return stages.chunks_from_message(self._invert.call(request).chunks)
+
+
+class RemoteFilter(Filter):
+    """All filters of the node `filter`, as one.
+
+    Args:
+        node: owns the client.
+        joint_names: the D columns.
+    """
+
+    def __init__(self, node: Node, joint_names: Sequence[str]) -> None:
+        self._joint_names = tuple(joint_names)
+        self._judge = StageClient(node, srv.Judge, topics.JUDGE_SERVICE)
+
+    def judge(
+        self,
+        chunks: ActionChunks,
+        trajectories: JointTrajectories,
+        measured_joint_position: np.ndarray,
+    ) -> tuple[Verdicts, ...]:
+        request = srv.Judge.Request(
+            chunks=stages.chunks_to_message(chunks),
+            trajectories=stages.trajectories_to_message(trajectories, self._joint_names),
+            measured_joint_position=flat(measured_joint_position),
+        )
+        response = self._judge.call(request)
+        return tuple(verdict_from_message(verdict) for verdict in response.verdicts)
+
+
+def _columns(window: ObservationWindow) -> list[str]:
+    """World models know no joints by name: number the columns so that sizes still agree."""
+    return [str(index) for index in range(window.joint_position.shape[1])]
+
+
+def _seed(generator: np.random.Generator) -> int:
+    return int(generator.integers(2**63))
+
+
+def _check_bundle(node: str, got: str, expected: str) -> None:
+    if got != expected:
+        raise BundleError(f"{node} answered from bundle {got}, the planner expects {expected}")

@@ -1,0 +1,171 @@
+"""One task from acceptance to its typed end: when to look, when to plan, when to give up."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from wm_planner.nodes.goal_monitor import GoalMonitor, GoalMonitorSettings, GoalReading
+from wm_planner.planner import Planner, PlanReport
+from wm_planner.settings import setting
+from wm_planner.types import Goal, ObservationWindow, Plan, ReplanReason
+
+_log = logging.getLogger(__name__)
+
+
+class Outcome(str, Enum):
+    """How a task ended, with the names of ExecuteTask.action."""
+
+    SUCCEEDED = "SUCCEEDED"
+    TIMEOUT = "TIMEOUT"
+    NO_PLAN = "NO_PLAN"
+    CANCELED = "CANCELED"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class TaskSettings(GoalMonitorSettings):
+    """How long a task may take."""
+
+    task_timeout: float = setting(
+        60.0, "s", 0.1, 86400.0, "longest duration of a task whose client names none"
+    )
+    no_plan_timeout: float = setting(
+        6.0, "s", 0.0, 600.0, "a task without an acceptable plan for this long has failed"
+    )
+    stage_failures: int = setting(
+        3, minimum=1, maximum=100, help="consecutive errors of the stages before a task has failed"
+    )
+
+
+@dataclass
+class TaskStatus:
+    """Where a running task is; replaced whole by the worker, read by whoever reports.
+
+    Attributes:
+        stage: observing, planning, executing.
+        plans: plans made so far.
+        no_plans: cycles that made none.
+        reading: of the newest frame, None before the first.
+        report: of the newest planning cycle, None before the first.
+        outcome: None while it runs.
+        message: one line for a person.
+    """
+
+    stage: str = "observing"
+    plans: int = 0
+    no_plans: int = 0
+    reading: GoalReading | None = None
+    report: PlanReport | None = None
+    outcome: Outcome | None = None
+    message: str = ""
+
+
+class TaskRunner:
+    """Carries one goal through cycles of looking and planning. Knows no clock: times are arguments.
+
+    Args:
+        planner: makes the plans.
+        goal: what to bring about.
+        now_ns: when it was accepted, ROS clock.
+        timeout_s: 0 for the settings' own.
+        seed: with the stamp of an observation it fixes all randomness of a plan.
+    """
+
+    def __init__(
+        self, planner: Planner, goal: Goal, now_ns: int, timeout_s: float, seed: int
+    ) -> None:
+        self.status = TaskStatus()
+        self.begun_ns = now_ns
+        self.rejections: Counter[str] = Counter()
+        self._planner, self._goal, self._seed = planner, goal, seed
+        self._timeout_s = timeout_s
+        self._monitor: GoalMonitor | None = None
+        self._plan: Plan | None = None
+        self._planless_since_ns: int | None = None
+        self._failures = 0
+
+    def cycle(
+        self, window: ObservationWindow, now_ns: int, settings: TaskSettings
+    ) -> tuple[PlanReport, ReplanReason] | None:
+        """Look at the newest frame and plan where that is due.
+
+        Args:
+            window: the newest observations.
+            now_ns: ROS clock.
+            settings: taken once a cycle, so that changes never land in the middle of one.
+
+        Returns:
+            The report of a planning cycle and why it was due, None where nothing was planned.
+        """
+        try:
+            result = self._look_and_plan(window, now_ns, settings)
+            self._failures = 0
+            return result
+        except Exception as error:  # a model may throw anything; the task ends typed
+            self._failures += 1
+            _log.warning("cycle failed: %s: %s", type(error).__name__, error)
+            if self._failures >= settings.stage_failures:
+                self.end(Outcome.FAILED, f"{type(error).__name__}: {error}")
+            return None
+
+    def check_time(self, now_ns: int, settings: TaskSettings) -> None:
+        """End the task where its time is over; to be called also while nothing is observed."""
+        limit_s = self._timeout_s or settings.task_timeout
+        if (now_ns - self.begun_ns) * 1e-9 > limit_s:
+            self.end(Outcome.TIMEOUT, f"not reached within {limit_s:.1f} s")
+
+    def end(self, outcome: Outcome, message: str) -> None:
+        """End the task; the first end counts."""
+        if self.status.outcome is None:
+            self.status.message, self.status.outcome = message, outcome
+
+    def _look_and_plan(
+        self, window: ObservationWindow, now_ns: int, settings: TaskSettings
+    ) -> tuple[PlanReport, ReplanReason] | None:
+        camera = self._planner.world_model.spec.camera
+        if self._monitor is None:
+            self._monitor = GoalMonitor(self._planner.world_model, self._goal)
+        reading = self._monitor.read(window.images[camera][-1], settings)
+        self.status.reading = reading
+        if reading.reached:
+            seen = f"value {reading.value:.2f}, distance {reading.distance:.2f}"
+            self.end(Outcome.SUCCEEDED, f"the last {reading.frames} frames show the goal ({seen})")
+        self.check_time(now_ns, settings)
+        reason = self._due(window.newest_stamp_ns, now_ns)
+        if self.status.outcome is not None or reason is None:
+            return None
+        self.status.stage = "planning"
+        generator = np.random.default_rng([self._seed, window.newest_stamp_ns])
+        report = self._planner.plan(window, self._goal, generator)
+        self._take(report, now_ns, settings)
+        return report, reason
+
+    def _due(self, newest_ns: int, now_ns: int) -> ReplanReason | None:
+        """Why a plan is due, None where it is not."""
+        if self._plan is None:
+            return ReplanReason.NEW_GOAL
+        steps = min(self._planner.settings.execute_steps, len(self._plan.actions))
+        look_again_ns = self._plan.start_ns + round(steps * self._plan.dt * 1e9)
+        # The frame itself must show what the steps have done, not only the clock say so.
+        return ReplanReason.PLAN_ENDING if newest_ns >= look_again_ns else None
+
+    def _take(self, report: PlanReport, now_ns: int, settings: TaskSettings) -> None:
+        self.status.report = report
+        self.rejections.update(report.rejections)
+        if isinstance(report.plan, Plan):
+            self._plan, self._planless_since_ns = report.plan, None
+            self.status.plans += 1
+            self.status.stage = "executing"
+            return
+        self.status.no_plans += 1
+        self.status.stage = "holding"
+        if self._planless_since_ns is None:
+            self._planless_since_ns = now_ns
+        elif (now_ns - self._planless_since_ns) * 1e-9 > settings.no_plan_timeout:
+            self.end(Outcome.NO_PLAN, report.plan.reason)

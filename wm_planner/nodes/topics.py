@@ -1,0 +1,52 @@
+"""Names and qualities of service of everything that crosses the graph, in one place.
+
+Names are relative: a namespace moves the whole stack. Topics of the robot itself (cameras, joint
+states, trajectories, e-stop) are in the rig file, not here.
+"""
+
+from __future__ import annotations
+
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_profile_sensor_data,
+)
+
+HEARTBEAT_TOPIC = "heartbeats"
+PLAN_TOPIC = "planner/plan"
+REPORT_TOPIC = "planner/report"
+EXECUTE_TASK_ACTION = "execute_task"
+TASK_PROGRESS_TOPIC = "planner/task"
+COMMAND_TOPIC = "executor/command"
+EXECUTOR_STATE_TOPIC = "executor/state"
+ESTOP_RESET_SERVICE = "executor/reset"
+SUCCESS_TOPIC = "rig/success"
+RIG_RESET_SERVICE = "rig/reset"
+DIAGNOSTICS_TOPIC = "/diagnostics"
+IMAGINE_SERVICE = "world_model/imagine"
+SIMULATE_SERVICE = "world_model/simulate"
+ENCODE_SERVICE = "world_model/encode"
+DECODE_SERVICE = "world_model/decode"
+VALUE_SERVICE = "world_model/value"
+INVERT_SERVICE = "idm/invert"
+JUDGE_SERVICE = "filter/judge"
+
+
+def frames_topic(camera: str) -> str:
+    """Checked frames of a camera, as the models want them."""
+    return f"camera/{camera}/frames"
+
+
+SENSOR_QOS = qos_profile_sensor_data
+RELIABLE_QOS = QoSProfile(depth=10)
+#: Only the newest value counts, and who comes late gets it.
+LATCHED_QOS = QoSProfile(
+    depth=1,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+#: Every node of the graph beats on one topic: deep enough that no node hides another.
+HEARTBEAT_QOS = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
