@@ -154,7 +154,7 @@ def world_model_graphs(
                 "line_shape": np.array([-1, 40]),
                 "image_shape": np.array([-1, HEIGHT, WIDTH, 3]),
                 "pads": np.array([0, 0, 0, PIXELS - 40]),
-                "offset": np.array(OFFSET),
+                "offset": np.full(1, OFFSET),
                 "scale": np.array(SCALE),
                 "base": np.array(256.0),
                 "zero": np.array(0.0),
@@ -237,7 +237,7 @@ def inverse_dynamics_graph() -> tuple[str, dict[str, np.ndarray]]:
             second = Gather<axis=1>(pair, one_index)
             pose = Reshape(first, flat)
             next_pose = Reshape(second, flat)
-            command = Mul(next_pose, one)
+            command = Add(next_pose, bias)
             nothing = Mul(command, zero)
             log_variance = Add(nothing, level)
         }""",
@@ -245,7 +245,7 @@ def inverse_dynamics_graph() -> tuple[str, dict[str, np.ndarray]]:
             "zero_index": np.array([0]),
             "one_index": np.array([1]),
             "flat": np.array([-1, 20]),
-            "one": np.array(1.0),
+            "bias": np.zeros(20),
             "zero": np.array(0.0),
             "level": np.array(-10.0),
         },

@@ -55,13 +55,18 @@ def test_that_the_result_runs_and_has_another_hash(bundle):
     OnnxWorldModel(fresh).encode(np.zeros((1, 6, 8, 3), np.uint8))
 
 
-def test_that_constants_stay(bundle):
-    spec = dataclasses.replace(bundle.manifest.graphs["value"], constants=("poses",))
-    manifest = dataclasses.replace(
-        bundle.manifest, graphs={**bundle.manifest.graphs, "value": spec}
-    )
-    fresh = with_fresh_weights(dataclasses.replace(bundle, manifest=manifest), seed=1)
-    assert fresh.graphs["value"] == bundle.graphs["value"]
+def test_that_constants_stay_and_no_control_without_change(bundle):
+    keep = with_constants(bundle, "denoiser", "progress")
+    old, new = (weights(b.graphs["denoiser"]) for b in (bundle, with_fresh_weights(keep, seed=1)))
+    np.testing.assert_array_equal(old["progress"], new["progress"])
+    with pytest.raises(BundleError, match=r"value\.onnx: has no weights to draw anew"):
+        with_fresh_weights(with_constants(bundle, "value", "poses"), seed=1)
+
+
+def with_constants(bundle, graph, *names):
+    spec = dataclasses.replace(bundle.manifest.graphs[graph], constants=names)
+    graphs = {**bundle.manifest.graphs, graph: spec}
+    return dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, graphs=graphs))
 
 
 def test_that_values_stored_as_a_list_change_and_masks_stay():

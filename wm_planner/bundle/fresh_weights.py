@@ -37,12 +37,17 @@ def with_fresh_weights(bundle: Bundle, seed: int) -> Bundle:
     with deviation 1/sqrt(size). Scalars, initialisers listed as `constants` in the manifest and
     those that hold infinities (masks) stay. The file hashes follow the new contents, so that
     results of the control can never be mistaken for the model's.
+
+    Raises:
+        BundleError: a graph has no weights that could be drawn; it would be no control.
     """
     generator = np.random.default_rng(seed)
     graphs, files = {}, dict(bundle.manifest.files)
     for name, data in bundle.graphs.items():
         spec = bundle.manifest.graphs[name]
         graphs[name] = _redraw(data, frozenset(spec.constants), generator)
+        if graphs[name] == data:
+            raise BundleError(f"{bundle.folder / spec.file}: has no weights to draw anew")
         files[spec.file] = hashlib.sha256(graphs[name]).hexdigest()
     return Bundle(bundle.folder, dataclasses.replace(bundle.manifest, files=files), graphs)
 

@@ -77,7 +77,9 @@ class Planner:
         measured = self.robot.hand_poses(joints, window.newest_gripper_width)
         with timer("encode"):
             newest = model.look(window.images[model.spec.camera][-1:])
-        for attempt in range(1, self.settings.attempts + 1):
+        attempts = 0
+        while True:
+            attempts += 1
             with timer("imagine"):
                 rollouts = model.imagine(window, goal, self.settings.candidates, generator)
             with timer("invert"):
@@ -94,10 +96,13 @@ class Planner:
             reasons = rejection_reasons(verdicts, total)
             total[[reason != "" for reason in reasons]] = np.nan
             rejections.update(reason for reason in reasons if reason)
-            if not np.isnan(total).all():
-                plan: Plan | NoPlan = self._best(total, rollouts, chunks, trajectories)
+            if not np.isnan(total).all() or attempts >= self.settings.attempts:
                 break
+        plan: Plan | NoPlan
+        if np.isnan(total).all():
             plan = NoPlan(rollouts.start_ns, tell_rejections(rejections), verdicts)
+        else:
+            plan = self._best(total, rollouts, chunks, trajectories)
         return PlanReport(
             plan=plan,
             rollouts=rollouts,
@@ -106,7 +111,7 @@ class Planner:
             verdicts=verdicts,
             scores=scores,
             total_score=total,
-            attempts=attempt,
+            attempts=attempts,
             rejections=rejections,
             latency_s=timer.seconds,
         )

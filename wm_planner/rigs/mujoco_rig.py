@@ -144,6 +144,10 @@ class MujocoRig(SimulatedRig):
         """The usual instruction for a task."""
         return TASKS[task].instructions[0]
 
+    def time_limit_s(self, task: str) -> float:
+        """After which time an episode that has not succeeded has failed, s."""
+        return TASKS[task].time_limit_s
+
     def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Encoders: arm positions (D,) rad, velocities (D,) rad/s, gripper widths (2,) m."""
         width = self.data.qpos[self._finger_qpos].reshape(2, 2).sum(1)

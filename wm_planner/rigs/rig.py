@@ -55,3 +55,7 @@ class SimulatedRig(Rig):
     @abstractmethod
     def instruction(self, task: str) -> str:
         """Return the sentence that asks for a task."""
+
+    @abstractmethod
+    def time_limit_s(self, task: str) -> float:
+        """Return after which time, s, an episode that has not succeeded has failed."""

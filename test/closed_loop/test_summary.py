@@ -1,0 +1,62 @@
+"""Figures of an evaluation against values from tables and by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from wm_planner.closed_loop import EpisodeResult
+from wm_planner.closed_loop.summary import summarise, wilson_interval
+
+
+def make_result(seed=1_000_000, success=True, **changes) -> EpisodeResult:
+    values = {
+        "task": "lift",
+        "seed": seed,
+        "instruction": "lift",
+        "success": success,
+        "end": "success" if success else "time limit",
+        "duration_s": 2.0,
+        "plans": 3,
+        "no_plans": 1,
+        "rejections": {"WORKSPACE": 2},
+        "refusals": {},
+        "latency_s": {"imagine": [0.1, 0.2, 0.3], "total": [0.2, 0.3, 0.4]},
+    }
+    return EpisodeResult(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [  # Newcombe 1998, table I, method 3 (score)
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_the_wilson_interval_against_a_published_table(successes, trials, low, high):
+    assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_that_the_interval_is_symmetric_and_whole_without_trials():
+    low, high = wilson_interval(3, 10)
+    assert wilson_interval(7, 10) == pytest.approx((1 - high, 1 - low))
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_the_summary_of_three_episodes():
+    summary = summarise([make_result(1), make_result(2), make_result(3, success=False)])
+    assert summary["episodes"] == 3
+    assert summary["successes"] == 2
+    assert summary["success_rate"] == pytest.approx(2 / 3)
+    assert summary["rejections"] == {"WORKSPACE": 6}
+    assert summary["ends"] == {"success": 2, "time limit": 1}
+    assert summary["latency_ms"]["imagine"] == {"p50": 200.0, "p95": 300.0}
+    assert (summary["plans"], summary["no_plans"]) == (9, 3)
+
+
+def test_the_summary_of_nothing():
+    summary = summarise([])
+    assert summary["success_rate"] == 0.0
+    assert summary["interval_95"] == [0.0, 1.0]
+    assert summary["latency_ms"] == {}

@@ -1,0 +1,118 @@
+"""A simulated rig without physics: joints do what they are told, and the picture is the pose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tiny_models import picture, write_tiny_bundles
+
+from wm_planner import actions
+from wm_planner.assembly import Stack, assemble, load_config
+from wm_planner.rigs.rig import SimulatedRig
+from wm_planner.robot.rig_description import RigDescription, find_rig
+from wm_planner.robot.robot_model import RobotModel
+from wm_planner.types import Command, HandPoses, Observation
+
+LIFT = np.array([0.0, 0.05, 0.08])  # m, from home
+RIG = find_rig("simulated_bimanual")
+ROBOT = RobotModel(RIG)
+
+
+def home_and_lifted() -> tuple[HandPoses, HandPoses]:
+    """Where the instructions of the tiny models lead."""
+    home = ROBOT.hand_poses(RIG.home, np.full(2, 0.08))
+    return home, HandPoses(home.position + LIFT, home.rotation, np.full(2, 0.02))
+
+
+@dataclass(frozen=True)
+class PaintedRigSettings:
+    """None so far."""
+
+
+class PaintedRig(SimulatedRig):
+    """The task "lift" is done when both hands are within a centimetre of the lifted poses."""
+
+    tasks = ("lift", "home")
+
+    def __init__(
+        self, settings: PaintedRigSettings | None = None, description: RigDescription = RIG
+    ) -> None:
+        self.description = description
+        self.reset("lift", 0)
+
+    def reset(self, task: str, seed: int) -> None:
+        generator = np.random.default_rng(seed)
+        self.task = task
+        self._time = 0.0
+        self._joints = RIG.home + generator.uniform(-0.05, 0.05, RIG.home.shape)
+        self._width = np.full(2, 0.08)
+        self._command: Command | None = None
+        self.commands: list[Command] = []
+
+    @property
+    def time_ns(self) -> int:
+        return round(self._time * 1e9)
+
+    def observe(self) -> Observation:
+        packed = actions.pack(ROBOT.hand_poses(self._joints, self._width))
+        images = {"head": picture(packed)}
+        zero = np.zeros_like(self._joints)
+        return Observation(self.time_ns, images, self._joints, zero, self._width)
+
+    def apply(self, command: Command) -> Command:
+        self._command = command
+        self.commands.append(command)
+        return command
+
+    def step(self, seconds: float) -> None:
+        end = self._time + seconds
+        if self._command is not None:
+            left = max(self._command.stamp_ns * 1e-9 - self._time, 1e-9)
+            share = min(seconds / left, 1.0)
+            self._joints = self._joints + share * (self._command.joint_position - self._joints)
+            self._width = self._width + share * (self._command.gripper_width - self._width)
+        self._time = end
+
+    def succeeded(self) -> bool:
+        target = home_and_lifted()[self.task == "lift"]
+        position = ROBOT.hand_poses(self._joints, self._width).position
+        return bool(np.linalg.norm(position - target.position, axis=1).max() < 0.01)
+
+    def instruction(self, task: str) -> str:
+        return {"lift": "lift both hands", "home": "go home"}[task]
+
+    def time_limit_s(self, task: str) -> float:
+        return 8.0
+
+    def stop(self) -> None:
+        self._command = None
+
+    def close(self) -> None:
+        pass
+
+
+def write_config(folder: Path, targets: np.ndarray | None = None, text: str = "") -> Path:
+    """Write tiny bundles and a configuration for them; `text` is added to the configuration."""
+    if targets is None:
+        targets = np.stack([actions.pack(poses) for poses in home_and_lifted()])
+    write_tiny_bundles(folder, targets)
+    path = folder / "planner.yaml"
+    path.write_text(
+        "rig: simulated_bimanual\n"
+        "world_model: {type: onnx, bundle: world_model}\n"
+        "inverse_dynamics: {type: onnx, bundle: inverse_dynamics}\n"
+        "filters: {kinematic: {}}\n"
+        "scorers: {value: {}, image_goal: {}}\n" + text
+    )
+    return path
+
+
+def make_stack(folder: Path, targets: np.ndarray | None = None, text: str = "") -> Stack:
+    return assemble(load_config(write_config(folder, targets, text)))
+
+
+def open_painted_rig(description: RigDescription) -> PaintedRig:
+    """Open it as evaluations do."""
+    return PaintedRig(None, description)

@@ -1,0 +1,151 @@
+"""Many episodes on seeds that were never trained on, in parallel processes.
+
+An episode depends on its seed alone: every process uses one thread, and simulated time stands
+still while the planner thinks. So the results are the same with any number of processes.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+from wm_planner.assembly import Stack, StackConfig, assemble, open_rig
+from wm_planner.closed_loop.episode import EpisodeResult, run_episode
+from wm_planner.errors import ConfigurationError, RigError
+from wm_planner.rigs.rig import SimulatedRig
+from wm_planner.robot.rig_description import RigDescription
+from wm_planner.types import Goal
+
+FIRST_TEST_SEED = 1_000_000  # training and validation seeds are below
+INSTRUCTIONS = ("task", "none", "wrong")
+THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+OpenRig = Callable[[RigDescription], SimulatedRig]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What to evaluate.
+
+    Attributes:
+        config: what plans.
+        open_rig: where; must survive pickling.
+        task: scene and success test.
+        episodes: how many.
+        seed: of the first; one per episode from there on.
+        instruction: "task" for the task's own, "none", or "wrong" for those of the other tasks
+            in turn.
+        untrained: models that get fresh random weights.
+    """
+
+    config: StackConfig
+    open_rig: OpenRig
+    task: str
+    episodes: int
+    seed: int = FIRST_TEST_SEED
+    instruction: str = "task"
+    untrained: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what would not measure anything; one thread, so that results are reproducible."""
+        if self.episodes < 1:
+            raise ConfigurationError(f"episodes is {self.episodes}, expected at least 1")
+        if self.seed < FIRST_TEST_SEED:
+            raise ConfigurationError(
+                f"seed is {self.seed}, expected at least {FIRST_TEST_SEED}: lower ones are for "
+                "training and validation"
+            )
+        onnx = dataclasses.replace(self.config.onnx, threads=1)
+        object.__setattr__(self, "config", dataclasses.replace(self.config, onnx=onnx))
+
+    @property
+    def seeds(self) -> range:
+        """One per episode."""
+        return range(self.seed, self.seed + self.episodes)
+
+
+def open_simulated_rig(name: str, description: RigDescription) -> SimulatedRig:
+    """Open a rig by its name in the registry, and refuse real ones."""
+    rig = open_rig(name, description)
+    if not isinstance(rig, SimulatedRig):
+        rig.close()
+        raise ConfigurationError(f"rig {name!r} is not simulated: no seed fixes its scene")
+    return rig
+
+
+def goal_for(rig: SimulatedRig, task: str, instruction: str, seed: int) -> Goal:
+    """Return what the planner is asked for; `instruction` as in `Evaluation`."""
+    if instruction == "none":
+        return Goal()
+    if instruction == "wrong":
+        others = [other for other in rig.tasks if other != task]
+        return Goal(rig.instruction(others[seed % len(others)]))
+    return Goal(rig.instruction(task))
+
+
+def run_evaluation(
+    evaluation: Evaluation, seeds: list[int], workers: int = 1
+) -> Iterator[EpisodeResult]:
+    """Yield the results of episodes as they come, in any order.
+
+    Args:
+        evaluation: what to evaluate.
+        seeds: which of its episodes to run.
+        workers: processes.
+    """
+    # Before numpy starts in the workers: threads of several processes would fight for the cores.
+    before = {name: os.environ.get(name) for name in THREAD_COUNTS}
+    os.environ.update(dict.fromkeys(THREAD_COUNTS, "1"))
+    bystanders = multiprocessing.active_children()
+    pool = concurrent.futures.ProcessPoolExecutor(
+        max_workers=min(workers, max(len(seeds), 1)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(evaluation,),
+    )
+    try:
+        futures = [pool.submit(_run_seed, seed) for seed in seeds]
+        for future in concurrent.futures.as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise RigError("an evaluation process died; is there enough memory?") from error
+    except (KeyboardInterrupt, GeneratorExit):
+        for process in multiprocessing.active_children():
+            if process not in bystanders:
+                process.terminate()  # an episode takes too long to wait for
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+class _Worker:
+    """What one process keeps between episodes."""
+
+    evaluation: Evaluation
+    stack: Stack | None = None
+    rig: SimulatedRig
+
+
+def _start_worker(evaluation: Evaluation) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
+    _Worker.evaluation = evaluation
+
+
+def _run_seed(seed: int) -> EpisodeResult:
+    evaluation = _Worker.evaluation
+    if _Worker.stack is None:  # here and not at the start, so that errors reach the parent
+        _Worker.stack = assemble(evaluation.config, evaluation.untrained)
+        _Worker.rig = evaluation.open_rig(_Worker.stack.rig_description)
+    goal = goal_for(_Worker.rig, evaluation.task, evaluation.instruction, seed)
+    return run_episode(_Worker.stack, _Worker.rig, goal, evaluation.task, seed)

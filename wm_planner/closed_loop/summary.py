@@ -1,0 +1,62 @@
+"""Results of many episodes in figures: success with its uncertainty, latencies, rejections."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wm_planner.closed_loop.episode import EpisodeResult
+
+Z_95 = 1.959964  # two-sided 95% of a normal distribution
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Return a 95% interval for a success rate (Wilson 1927); (0, 1) without trials.
+
+    Unlike mean plus and minus two standard errors it is right for 0 or all of few trials too.
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    rate = successes / trials
+    centre = rate + Z_95**2 / (2 * trials)
+    spread = Z_95 * math.sqrt(rate * (1 - rate) / trials + Z_95**2 / (4 * trials**2))
+    scale = 1 + Z_95**2 / trials
+    return max((centre - spread) / scale, 0.0), min((centre + spread) / scale, 1.0)
+
+
+def summarise(results: Sequence[EpisodeResult]) -> dict[str, Any]:
+    """Return figures that JSON can hold.
+
+    Latencies are those of whole plans in ms, by stage: median and 95th percentile.
+    """
+    successes = sum(result.success for result in results)
+    latency: dict[str, list[float]] = defaultdict(list)
+    rejections, refusals, ends = Counter[str](), Counter[str](), Counter[str]()
+    for result in results:
+        rejections.update(result.rejections)
+        refusals.update(result.refusals)
+        ends[result.end] += 1
+        for stage, seconds in result.latency_s.items():
+            latency[stage] += seconds
+    return {
+        "episodes": len(results),
+        "successes": successes,
+        "success_rate": successes / len(results) if results else 0.0,
+        "interval_95": list(wilson_interval(successes, len(results))),
+        "plans": sum(result.plans for result in results),
+        "no_plans": sum(result.no_plans for result in results),
+        "ends": dict(ends.most_common()),
+        "rejections": dict(rejections.most_common()),
+        "refusals": dict(refusals.most_common()),
+        "latency_ms": {
+            stage: {
+                "p50": round(float(np.percentile(values, 50)) * 1e3, 3),
+                "p95": round(float(np.percentile(values, 95)) * 1e3, 3),
+            }
+            for stage, values in latency.items()
+        },
+    }

@@ -1,0 +1,150 @@
+"""Measure how often a task succeeds in the simulated rig, without ROS.
+
+The planner sees images, joints and the goal, never the simulator's state; success is judged by
+physics. Seeds start at 1000000: lower ones are for training and validation. Ctrl-C keeps what was
+done so far in the JSON file; --resume goes on from there. The controls are --untrained, which
+replaces a model's weights by fresh random ones, and --instruction, which drops the task or swaps
+it for another one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wm_planner.commands.stack_arguments import add_stack_arguments, read_stack_config
+from wm_planner.errors import ConfigurationError
+from wm_planner.settings import validate
+
+if TYPE_CHECKING:
+    from wm_planner.closed_loop.evaluation import Evaluation
+
+NAME = "evaluate"
+HELP = "measure success on the simulated rig"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("--task", required=True, help="reach, pick_lift, tray_lift, ...")
+    parser.add_argument("--episodes", type=int, default=50, metavar="N", help="default: 50")
+    parser.add_argument("--candidates", type=int, metavar="K", help="dreams per plan")
+    parser.add_argument("--execute-steps", type=int, metavar="N", help="steps before replanning")
+    parser.add_argument("--seed", type=int, default=1_000_000, metavar="S", help="first seed")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results")
+    parser.add_argument("--resume", action="store_true", help="keep the episodes in --json FILE")
+    parser.add_argument("--workers", type=int, default=1, metavar="W", help="processes")
+    parser.add_argument("--rig", default="mujoco", help="simulated rig (default: mujoco)")
+    parser.add_argument(
+        "--untrained",
+        action="append",
+        default=[],
+        choices=("world_model", "inverse_dynamics"),
+        help="give this model fresh random weights; may be repeated",
+    )
+    parser.add_argument(
+        "--instruction",
+        default="task",
+        choices=("task", "none", "wrong"),
+        help="ask for the task, for nothing, or for other tasks in turn (default: task)",
+    )
+    add_stack_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and print a summary."""
+    from wm_planner.closed_loop.evaluation import Evaluation, open_simulated_rig
+
+    if args.workers < 1:
+        raise ConfigurationError(f"--workers is {args.workers}, expected at least 1")
+    config = read_stack_config(args)
+    chosen = {"candidates": args.candidates, "execute_steps": args.execute_steps}
+    planner = dataclasses.replace(
+        config.planner, **{name: value for name, value in chosen.items() if value is not None}
+    )
+    validate(planner)
+    evaluation = Evaluation(
+        config=dataclasses.replace(config, planner=planner),
+        open_rig=functools.partial(open_simulated_rig, args.rig),
+        task=args.task,
+        episodes=args.episodes,
+        seed=args.seed,
+        instruction=args.instruction,
+        untrained=tuple(sorted(set(args.untrained))),
+    )
+    evaluate(evaluation, args.json, args.workers, args.resume)
+    return 0
+
+
+def evaluate(
+    evaluation: Evaluation, path: Path | None = None, workers: int = 1, resume: bool = False
+) -> dict[str, Any]:
+    """Run what is missing of an evaluation, with a progress bar, and return the results file."""
+    from tqdm import tqdm
+
+    from wm_planner.closed_loop.evaluation import run_evaluation
+    from wm_planner.closed_loop.results_file import ResultsFile
+
+    file = ResultsFile(path, question(evaluation), evaluation.episodes)
+    if resume:
+        file.resume()
+    missing = [seed for seed in evaluation.seeds if seed not in file.results]
+    done = evaluation.episodes - len(missing)
+    try:
+        with tqdm(total=evaluation.episodes, initial=done, unit="episode", disable=None) as bar:
+            for result in run_evaluation(evaluation, missing, workers):
+                file.add(result)
+                successes = sum(r.success for r in file.results.values())
+                bar.set_postfix_str(f"{successes} succeeded", refresh=False)
+                bar.update()
+    finally:
+        print(tell(file.contents()))
+    return file.contents()
+
+
+def question(evaluation: Evaluation) -> dict[str, Any]:
+    """Return what decides the results: the same question has the same answer."""
+    from wm_planner.assembly import assemble
+    from wm_planner.errors import UnknownNameError
+
+    stack = assemble(evaluation.config, evaluation.untrained)  # refuses what does not fit, early
+    rig = evaluation.open_rig(stack.rig_description)
+    try:
+        if evaluation.task not in rig.tasks:
+            raise UnknownNameError("task", evaluation.task, rig.tasks)
+    finally:
+        rig.close()
+    return {
+        "task": evaluation.task,
+        "seed": evaluation.seed,
+        "candidates": evaluation.config.planner.candidates,
+        "execute_steps": evaluation.config.planner.execute_steps,
+        "instruction": evaluation.instruction,
+        "untrained": list(evaluation.untrained),
+        "rig": stack.rig_description.name,
+        "bundles": {
+            "world_model": stack.world_model.spec.bundle_hash,
+            "inverse_dynamics": stack.inverse_dynamics.spec.bundle_hash,
+        },
+    }
+
+
+def tell(contents: dict[str, Any]) -> str:
+    """Return the summary that is printed."""
+    low, high = (f"{100 * bound:.0f}" for bound in contents["interval_95"])
+    lines = [
+        f"{contents['task']}: {contents['successes']} of {contents['episodes']} succeeded, "
+        f"{100 * contents['success_rate']:.0f}% (95% interval {low} to {high}%)"
+        + ("" if contents["complete"] else f"; {contents['requested']} were asked for"),
+        f"  {contents['candidates']} candidates, instruction: {contents['instruction']}, "
+        f"untrained: {', '.join(contents['untrained']) or 'none'}",
+        f"  plans: {contents['plans']}, without one accepted candidate: {contents['no_plans']}",
+    ]
+    for name in ("rejections", "refusals"):
+        counts = ", ".join(f"{reason} {count}" for reason, count in contents[name].items())
+        lines.append(f"  {name}: {counts or 'none'}")
+    for stage, latency in contents["latency_ms"].items():
+        lines.append(f"  {stage:>10}: p50 {latency['p50']:8.1f} ms, p95 {latency['p95']:8.1f} ms")
+    return "\n".join(lines)
