@@ -39,27 +39,34 @@ def with_fresh_weights(bundle: Bundle, seed: int) -> Bundle:
     results of the control can never be mistaken for the model's.
 
     Raises:
-        BundleError: a graph has no weights that could be drawn; it would be no control.
+        BundleError: less than half of a graph's numbers could be drawn; it would be no control.
     """
     generator = np.random.default_rng(seed)
     graphs, files = {}, dict(bundle.manifest.files)
     for name, data in bundle.graphs.items():
         spec = bundle.manifest.graphs[name]
-        graphs[name] = _redraw(data, frozenset(spec.constants), generator)
-        if graphs[name] == data:
-            raise BundleError(f"{bundle.folder / spec.file}: has no weights to draw anew")
+        graphs[name], drawn, kept = _redraw(data, frozenset(spec.constants), generator)
+        if drawn == 0 or drawn < kept:
+            raise BundleError(
+                f"{bundle.folder / spec.file}: {kept} numbers are constants, only {drawn} weights"
+            )
         files[spec.file] = hashlib.sha256(graphs[name]).hexdigest()
     return Bundle(bundle.folder, dataclasses.replace(bundle.manifest, files=files), graphs)
 
 
-def _redraw(data: bytes, keep: frozenset[str], generator: np.random.Generator) -> bytes:
+def _redraw(
+    data: bytes, keep: frozenset[str], generator: np.random.Generator
+) -> tuple[bytes, int, int]:
+    """Return the new file, how many numbers were drawn and how many were kept."""
     changed = bytearray(data)
+    drawn = kept = 0
     for number, start, end in _fields(data, 0, len(data)):
         if number == GRAPH:
             for inner, first, last in _fields(data, start, end):
                 if inner == INITIALIZER:
-                    _redraw_tensor(changed, data, first, last, keep, generator)
-    return bytes(changed)
+                    count, new = _redraw_tensor(changed, data, first, last, keep, generator)
+                    drawn, kept = drawn + count * new, kept + count * (not new)
+    return bytes(changed), drawn, kept
 
 
 def _redraw_tensor(
@@ -69,7 +76,8 @@ def _redraw_tensor(
     last: int,
     keep: frozenset[str],
     generator: np.random.Generator,
-) -> None:
+) -> tuple[int, bool]:
+    """Return how many floating point numbers the tensor has, and whether they were drawn."""
     shape: list[int] = []
     dtype, name, values = None, "", None
     for number, start, end in _fields(data, first, last):
@@ -81,16 +89,17 @@ def _redraw_tensor(
             name = data[start:end].decode()
         elif number in (FLOAT_DATA, RAW_DATA):
             values = (start, end)
-    if dtype is None or values is None or not shape or name in keep:
-        return
+    if dtype is None or values is None or not shape:
+        return 0, False  # scalars are parameters of operators
     start, end = values
     old = np.frombuffer(data[start:end], dtype)
-    if old.size == 0 or not np.isfinite(old).all():
-        return
+    if name in keep or not np.isfinite(old).all():
+        return old.size, False
     scale = old.size**-0.5
     if len(shape) > 1:
         scale = np.sqrt(2.0 / ((shape[0] + shape[1]) * np.prod(shape[2:], dtype=float)))
     changed[start:end] = generator.normal(0.0, scale, old.size).astype(dtype).tobytes()
+    return old.size, True
 
 
 def _dims(data: bytes, start: int, end: int) -> Iterator[int]:
