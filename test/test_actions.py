@@ -11,10 +11,13 @@ from transforms3d.quaternions import mat2quat, quat2mat
 
 from wm_planner import actions
 from wm_planner.errors import ShapeError
+from wm_planner.robot.rig_description import find_rig
+from wm_planner.robot.robot_model import RobotModel
 from wm_planner.types import HandPoses
 
 seeds = st.integers(0, 2**32 - 1)
 laws = settings(max_examples=25, deadline=None)
+ROBOT = RobotModel(find_rig("simulated_bimanual"))
 
 
 def random_poses(generator: np.random.Generator, *lead: int) -> HandPoses:
@@ -144,6 +147,18 @@ def test_mirror_symmetry(seed):
     left, right = actions.HAND_SLICES["left"], actions.HAND_SLICES["right"]
     assert np.array_equal(actions.mirror(action)[..., left][..., 9], action[..., right][..., 9])
     assert np.linalg.det(actions.mirror_poses(start).rotation) == pytest.approx(1.0)
+
+
+@laws
+@given(seeds)
+def test_that_the_simulated_arms_mirror_each_other(seed):
+    """Joints that turn about or lie along the mirrored axis change sign, and the arms swap."""
+    joints = np.random.default_rng(seed).uniform(-1, 1, 12)
+    sign = np.array([-1, 1, 1, -1, 1, -1])
+    mirrored = (joints.reshape(2, 6)[::-1] * sign).reshape(12)
+    width = np.array([0.01, 0.05])
+    poses = actions.mirror_poses(ROBOT.hand_poses(joints, width))
+    assert_same(ROBOT.hand_poses(mirrored, width[::-1]), poses)
 
 
 @laws

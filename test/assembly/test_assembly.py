@@ -26,7 +26,7 @@ def test_that_the_shipped_configuration_can_be_read():
     config = load_config()
     assert config.rig == "simulated_bimanual"
     assert next(iter(config.filters)) == "kinematic"
-    assert config.world_model.bundle.is_relative_to(default_config_path().parent)
+    assert config.world_model.bundle.is_relative_to(default_config_path().parents[1] / "models")
 
 
 def test_that_settings_reach_their_parts(path):

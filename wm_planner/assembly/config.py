@@ -62,11 +62,11 @@ def default_config_path() -> Path:
 
 def load_config(path: Path | None = None) -> StackConfig:
     """Read a configuration; None for the one that comes with the package."""
-    path = path or default_config_path()
+    path = (path or default_config_path()).resolve()
     top = read(path, KEYS)
     rig = top.text("rig")
     return StackConfig(
-        rig=str(path.parent / rig) if rig.endswith((".yaml", ".yml")) else rig,
+        rig=str((path.parent / rig).resolve()) if rig.endswith((".yaml", ".yml")) else rig,
         world_model=_model(top, "world_model", "world_models", path),
         inverse_dynamics=_model(top, "inverse_dynamics", "inverse_dynamics", path),
         onnx=from_mapping(OnnxSettings, _optional(top, "onnx")),
@@ -83,7 +83,7 @@ def _model(top: Section, key: str, kind: str, path: Path) -> ModelConfig:
     settings = registry.settings_of(registry.resolve(kind, name))
     return ModelConfig(
         type=name,
-        bundle=path.parent / section.text("bundle"),
+        bundle=(path.parent / section.text("bundle")).resolve(),
         settings=from_mapping(settings, _optional(section, "settings")),
     )
 
