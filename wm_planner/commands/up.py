@@ -15,8 +15,8 @@ HELP = "start the whole ROS graph under a supervisor"
 
 def add_graph_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what chooses a graph; the demo has the same."""
-    parser.add_argument("--rig", default="simulated_bimanual", help="name or path of the rig file")
     parser.add_argument("--config", default="", help="path of the planner's configuration (YAML)")
+    parser.add_argument("--simulator", default="mujoco", help="registered rig that is simulated")
     parser.add_argument("--task", default="pick_lift", help="scene of the simulated robot")
     parser.add_argument("--seed", type=int, default=1_000_000, help="of that scene")
     parser.add_argument(
@@ -46,10 +46,10 @@ def run(args: argparse.Namespace) -> int:
 
     stay_on_this_machine()
     options = GraphOptions(
-        rig=args.rig,
         config=args.config,
         simulate=not args.no_simulate,
         composed=not args.separate,
+        simulator=args.simulator,
         task=args.task,
         seed=args.seed,
         real_time_factor=args.real_time_factor,

@@ -11,6 +11,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from wm_planner.errors import ConfigurationError, DataError
+from wm_planner.nodes.configured import declare_config, read_config
 from wm_planner.nodes.conversions.arrays import to_ns
 from wm_planner.nodes.conversions.images import (
     image_from_compressed,
@@ -31,7 +32,7 @@ class CameraNode(StageNode):
 
     def __init__(self, **options: Any) -> None:
         super().__init__("camera", **options)
-        self.declare_parameter("rig", "simulated_bimanual")
+        declare_config(self)
         self._settings = Parameters(self, FrameSettings)
         self._checks: dict[str, FrameChecks] = {}
         self._entities: list[Any] = []
@@ -39,7 +40,7 @@ class CameraNode(StageNode):
         self.create_timer(REPORT_PERIOD_S, self._report)
 
     def build(self) -> None:
-        rig = find_rig(self.get_parameter("rig").value)
+        rig = find_rig(read_config(self).rig)
         settings = self._settings.current
         for name, camera in rig.cameras.items():
             if not camera.required:

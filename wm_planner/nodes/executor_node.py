@@ -7,7 +7,7 @@ nothing is published until a plan comes that was made afterwards.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ from wm_planner.errors import WmPlannerError
 from wm_planner.executor import Executor, ExecutorSettings, ExecutorState, Hold
 from wm_planner.nodes import topics
 from wm_planner.nodes.command_publisher import CommandPublisher
+from wm_planner.nodes.configured import declare_config, read_config
 from wm_planner.nodes.conversions.arrays import to_stamp
 from wm_planner.nodes.conversions.plans import plan_from_message
 from wm_planner.nodes.heartbeat import HeartbeatPublisher
@@ -37,10 +38,8 @@ STATE_PERIOD_S = 0.2
 
 @dataclass(frozen=True)
 class ExecutorNodeSettings(ExecutorSettings):
-    """The executor's settings with what a tick over ROS needs."""
+    """The executor's settings with what only a graph has."""
 
-    period_s: float = setting(0.05, "s", 0.001, 0.2, "time between two commands")
-    look_ahead_s: float = setting(0.1, "s", 0.0, 1.0, "how far ahead of now a command aims")
     camera_timeout_s: float = setting(0.5, "s", 0.01, 10.0, "silence of a camera that stops")
 
 
@@ -49,9 +48,11 @@ class ExecutorNode(Node):
 
     def __init__(self, **options: Any) -> None:
         super().__init__("executor", **options)
-        self.declare_parameter("rig", "simulated_bimanual")
-        self._settings = Parameters(self, ExecutorNodeSettings, read_only=("period_s",))
-        rig = find_rig(self.get_parameter("rig").value)
+        declare_config(self)
+        config = read_config(self)
+        defaults = asdict(config.executor)
+        self._settings = Parameters(self, ExecutorNodeSettings, defaults, read_only=("period_s",))
+        rig = find_rig(config.rig)
         robot = RobotModel(rig)
         self._lock = threading.Lock()
         self._core = Executor(robot, self._settings.current)
@@ -81,13 +82,16 @@ class ExecutorNode(Node):
         self.create_subscription(Bool, stop, self._emergency_stop, topics.LATCHED_QOS)
         self.create_service(Trigger, topics.ESTOP_RESET_SERVICE, self._reset)
         self._planner = f"{self.get_namespace().rstrip('/')}/planner"
-        HeartbeatPublisher(self, lambda: (self._core.state.value.lower(), self._core.reason))
+        self._heart = HeartbeatPublisher(
+            self, lambda: (self._core.state.value.lower(), self._core.reason)
+        )
         self._ticker = Ticker(self.get_clock(), self._settings.current.period_s, self._tick)
         self._ticker.start()
 
     def destroy_node(self) -> None:
         """End the tick before the publishers go."""
         self._ticker.close()
+        self._heart.close()
         super().destroy_node()
 
     def _tick(self, now_ns: int) -> None:

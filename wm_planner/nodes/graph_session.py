@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,7 +36,10 @@ def ros_context() -> Iterator[Context]:
 
 @contextmanager
 def running_graph(
-    options: GraphOptions, context: Context, log_folder: Path | None = None
+    options: GraphOptions,
+    context: Context,
+    log_folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Supervisor]:
     """Start a graph and end it with the block, however the block ends.
 
@@ -44,8 +47,9 @@ def running_graph(
         options: what shall run.
         context: for the supervisor's own node.
         log_folder: for the processes' output; None to share ours.
+        environment: of the processes; None for ours.
     """
-    supervisor = Supervisor(options, context, log_folder)
+    supervisor = Supervisor(options, context, log_folder, environment)
     try:
         supervisor.start()
         yield supervisor

@@ -19,20 +19,20 @@ class GraphOptions:
     """What shall run.
 
     Attributes:
-        rig: name or path of the rig file.
         config: path of the planner's configuration; empty for the installed one.
         simulate: whether a simulated robot is part of the graph.
         composed: all stages in one process, or each in its own.
+        simulator: registered rig class that simulates it.
         task: scene of the simulated robot.
         seed: of that scene.
         real_time_factor: of the simulated robot; with anything but 1 the graph runs on /clock.
         parameters: more ROS parameters for every node that declares them.
     """
 
-    rig: str = "simulated_bimanual"
     config: str = ""
     simulate: bool = True
     composed: bool = True
+    simulator: str = "mujoco"
     task: str = "pick_lift"
     seed: int = 1_000_000
     real_time_factor: float = 1.0
@@ -71,12 +71,12 @@ def process_table(options: GraphOptions) -> tuple[ProcessSpec, ...]:
     """Return the processes in the order in which they are started."""
     simulated_time = options.simulate and options.real_time_factor != 1.0
     common = {
-        "rig": options.rig,
         "config": options.config,
         "use_sim_time": simulated_time,
         **options.parameters,
     }
     scene = {
+        "simulator": options.simulator,
         "task": options.task,
         "seed": options.seed,
         "real_time_factor": float(options.real_time_factor),
@@ -90,8 +90,7 @@ def process_table(options: GraphOptions) -> tuple[ProcessSpec, ...]:
     if options.composed:
         table.append(ProcessSpec("planner_process", LIFECYCLE_NODES, common))
     else:
-        remote = {**common, "composed": False}
-        table += [ProcessSpec(name, (name,), remote) for name in LIFECYCLE_NODES]
+        table += [ProcessSpec(name, (name,), common) for name in LIFECYCLE_NODES]
     return tuple(table)
 
 

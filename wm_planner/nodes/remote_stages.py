@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 
 from wm_planner import actions, srv
+from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, Bundle
 from wm_planner.errors import BundleError, RigError
 from wm_planner.filters.filter import Filter
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics, InverseDynamicsSpec
@@ -190,6 +191,48 @@ class RemoteFilter(Filter):
         )
         response = self._judge.call(request)
         return tuple(verdict_from_message(verdict) for verdict in response.verdicts)
+
+
+def remote_stages(
+    node: Node, bundles: Mapping[str, Bundle], joint_names: Sequence[str]
+) -> tuple[WorldModel, InverseDynamics, tuple[Filter, ...]]:
+    """Return all stages of the other processes.
+
+    Args:
+        node: owns the clients.
+        bundles: what the other processes must have loaded, by kind.
+        joint_names: the D columns.
+    """
+    model = RemoteWorldModel(node, world_model_spec(bundles[WORLD_MODEL]))
+    inverse = RemoteInverseDynamics(node, inverse_dynamics_spec(bundles[INVERSE_DYNAMICS]))
+    return model, inverse, (RemoteFilter(node, joint_names),)
+
+
+def world_model_spec(bundle: Bundle) -> WorldModelSpec:
+    """Read the specification off a manifest, without loading the model."""
+    manifest = bundle.manifest
+    ((camera, size),) = manifest.cameras.items()
+    return WorldModelSpec(
+        dt=manifest.dt_s,
+        context_frames=manifest.context_frames,
+        horizon=manifest.horizon,
+        camera=camera,
+        image_size=(size.height, size.width),
+        latent_shape=manifest.latent_shape,
+        bundle_hash=bundle.bundle_hash,
+        instructions=manifest.instructions,
+    )
+
+
+def inverse_dynamics_spec(bundle: Bundle) -> InverseDynamicsSpec:
+    """Read the specification off a manifest, without loading the model."""
+    manifest = bundle.manifest
+    return InverseDynamicsSpec(
+        dt=manifest.dt_s,
+        latent_shape=manifest.latent_shape,
+        encoder_hash=manifest.encoder_hash,
+        bundle_hash=bundle.bundle_hash,
+    )
 
 
 def _columns(window: ObservationWindow) -> list[str]:

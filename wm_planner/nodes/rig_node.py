@@ -17,6 +17,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from wm_planner.nodes.configured import declare_config, read_config
 from wm_planner.nodes.conversions.joints import joint_trajectory_from_message
 from wm_planner.nodes.heartbeat import HeartbeatPublisher
 from wm_planner.nodes.parameters import Parameters
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 class RigNodeSettings:
     """What is simulated and how it is shown."""
 
-    rig: str = setting("simulated_bimanual", help="name or path of the rig file")
     simulator: str = setting("mujoco", help="registered rig class that simulates it")
     task: str = setting("pick_lift", help="scene to set up at the next reset")
     seed: int = setting(1_000_000, minimum=0, help="fixes the scene at the next reset")
@@ -55,10 +55,11 @@ class RigNode(Node):
 
     def __init__(self, **options: Any) -> None:
         super().__init__("rig", **options)
-        fixed = ("rig", "simulator", "real_time_factor", "camera_rate")
+        declare_config(self)
+        fixed = ("simulator", "real_time_factor", "camera_rate")
         self._settings = Parameters(self, RigNodeSettings, read_only=fixed)
         settings = self._settings.current
-        self._rig = find_rig(settings.rig)
+        self._rig = find_rig(read_config(self).rig)
         self._simulator: Any = resolve("rigs", settings.simulator)
         # Stamps count on from the wall clock whatever the factor, so that bags have real dates.
         self._epoch_ns, self._now_ns = time.time_ns(), 0
@@ -77,11 +78,12 @@ class RigNode(Node):
         self._simulation = SimulationThread(
             self._build, self._reset, self._stepped, settings.real_time_factor
         )
-        HeartbeatPublisher(self, self._describe)
+        self._heart = HeartbeatPublisher(self, self._describe)
         self._simulation.start()
 
     def destroy_node(self) -> None:
         """End the simulation before the publishers go."""
+        self._heart.close()
         self._simulation.close()
         super().destroy_node()
 

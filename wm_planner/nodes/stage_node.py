@@ -9,7 +9,7 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from wm_planner.errors import WmPlannerError
-from wm_planner.nodes.heartbeat import HeartbeatPublisher
+from wm_planner.nodes.heartbeat import SLOW_PERIOD_S, HeartbeatPublisher
 
 
 class StageNode(LifecycleNode):
@@ -21,10 +21,16 @@ class StageNode(LifecycleNode):
     try. Nothing else of a node may depend on the state machine.
     """
 
-    def __init__(self, name: str, **options: Any) -> None:
+    def __init__(self, name: str, heartbeat_s: float = SLOW_PERIOD_S, **options: Any) -> None:
         super().__init__(name, **options)
         self._label, self._detail = "unconfigured", ""
-        HeartbeatPublisher(self, lambda: (self._label, self._detail))
+        self._heart = HeartbeatPublisher(self, lambda: (self._label, self._detail), heartbeat_s)
+
+    def destroy_node(self) -> None:
+        """Let go of everything, from whatever state."""
+        self._heart.close()
+        self._attempt("clean up", self.release, "finalized", quietly=True)
+        super().destroy_node()
 
     @property
     def is_active(self) -> bool:

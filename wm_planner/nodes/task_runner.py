@@ -83,12 +83,14 @@ class TaskRunner:
         self.status = TaskStatus()
         self.begun_ns = now_ns
         self.rejections: Counter[str] = Counter()
-        self._planner, self._goal, self._seed = planner, goal, seed
+        self.goal = goal
+        self._planner, self._seed = planner, seed
         self._timeout_s = timeout_s
         self._monitor: GoalMonitor | None = None
         self._plan: Plan | None = None
         self._planless_since_ns: int | None = None
         self._failures = 0
+        self._demand: tuple[int, ReplanReason] | None = None
 
     def cycle(
         self, window: ObservationWindow, now_ns: int, settings: TaskSettings
@@ -120,6 +122,10 @@ class TaskRunner:
         if (now_ns - self.begun_ns) * 1e-9 > limit_s:
             self.end(Outcome.TIMEOUT, f"not reached within {limit_s:.1f} s")
 
+    def replan_after(self, stamp_ns: int, reason: ReplanReason) -> None:
+        """Ask for a plan on the first frame taken after ``stamp_ns``."""
+        self._demand = (stamp_ns, reason)
+
     def end(self, outcome: Outcome, message: str) -> None:
         """End the task; the first end counts."""
         if self.status.outcome is None:
@@ -130,26 +136,28 @@ class TaskRunner:
     ) -> tuple[PlanReport, ReplanReason] | None:
         camera = self._planner.world_model.spec.camera
         if self._monitor is None:
-            self._monitor = GoalMonitor(self._planner.world_model, self._goal)
+            self._monitor = GoalMonitor(self._planner.world_model, self.goal)
         reading = self._monitor.read(window.images[camera][-1], settings)
         self.status.reading = reading
         if reading.reached:
             seen = f"value {reading.value:.2f}, distance {reading.distance:.2f}"
             self.end(Outcome.SUCCEEDED, f"the last {reading.frames} frames show the goal ({seen})")
         self.check_time(now_ns, settings)
-        reason = self._due(window.newest_stamp_ns, now_ns)
+        reason = self._due(window.newest_stamp_ns)
         if self.status.outcome is not None or reason is None:
             return None
         self.status.stage = "planning"
         generator = np.random.default_rng([self._seed, window.newest_stamp_ns])
-        report = self._planner.plan(window, self._goal, generator)
+        report = self._planner.plan(window, self.goal, generator)
         self._take(report, now_ns, settings)
         return report, reason
 
-    def _due(self, newest_ns: int, now_ns: int) -> ReplanReason | None:
+    def _due(self, newest_ns: int) -> ReplanReason | None:
         """Why a plan is due, None where it is not."""
         if self._plan is None:
             return ReplanReason.NEW_GOAL
+        if self._demand is not None and newest_ns > self._demand[0] > self._plan.start_ns:
+            return self._demand[1]
         steps = min(self._planner.settings.execute_steps, len(self._plan.actions))
         look_again_ns = self._plan.start_ns + round(steps * self._plan.dt * 1e9)
         # The frame itself must show what the steps have done, not only the clock say so.

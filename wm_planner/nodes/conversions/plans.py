@@ -16,7 +16,8 @@ from wm_planner.nodes.conversions.arrays import (
     to_stamp,
     unflat,
 )
-from wm_planner.types import Command, Plan, RejectionReason, Scores, Verdicts
+from wm_planner.planner import PlanReport
+from wm_planner.types import Command, NoPlan, Plan, RejectionReason, ReplanReason, Scores, Verdicts
 
 
 def plan_to_message(plan: Plan, joint_names: Sequence[str]) -> msg.Plan:
@@ -129,3 +130,21 @@ def column_order(what: str, names: Sequence[str], wanted: Sequence[str]) -> list
     if sorted(names) != sorted(wanted):
         raise DataError(f"{what} names the joints {list(names)}, expected {list(wanted)}")
     return [list(names).index(name) for name in wanted]
+
+
+def report_to_message(report: PlanReport, reason: ReplanReason) -> msg.PlanReport:
+    """Describe a planning cycle and why it was due."""
+    plan = report.plan
+    return msg.PlanReport(
+        stamp=to_stamp(plan.start_ns),
+        plan_id=plan.plan_id if isinstance(plan, Plan) else 0,
+        replan_reason=reason.value,
+        candidates=len(report.total_score),
+        chosen=plan.candidate if isinstance(plan, Plan) else -1,
+        no_plan_reason=plan.reason if isinstance(plan, NoPlan) else "",
+        verdicts=[verdict_to_message(verdicts) for verdicts in report.verdicts],
+        scores=[scores_to_message(scores) for scores in report.scores],
+        total_score=flat(report.total_score),
+        stage=list(report.latency_s),
+        latency_s=flat(list(report.latency_s.values())),
+    )

@@ -1,0 +1,13 @@
+"""The whole graph with the simulated robot, waiting for a goal.
+
+ros2 launch wm_planner demo.launch.py task:=pick_lift seed:=1000000
+ros2 action send_goal --feedback /execute_task wm_planner/action/ExecuteTask "{instruction: lift the red cube}"
+"""
+
+from launch import LaunchDescription
+from wm_planner.nodes.launch_actions import graph_actions
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return every process and the simulated robot."""
+    return LaunchDescription(graph_actions(simulate=True))

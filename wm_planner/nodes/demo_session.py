@@ -1,0 +1,119 @@
+"""One task on a running graph, recorded, with physics as the judge of success."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rclpy.context import Context
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.node import Node
+from std_msgs.msg import Bool
+
+from wm_planner.nodes.recorder import Recorder
+from wm_planner.nodes.task_client import TaskClient, TaskOutcome
+from wm_planner.nodes.topics import RELIABLE_QOS, SUCCESS_TOPIC
+from wm_planner.robot.rig_description import RigDescription
+
+#: The task may end itself; where physics says for this long that it is done, we end it.
+DONE_FOR_S = 2.0
+#: What is watched after the end: an object must not drop when the arms stop.
+AFTERWARDS_S = 1.5
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """How a demo went.
+
+    Attributes:
+        success: whether physics said that the task was done, also when the arms had stopped.
+        outcome: what the planner answered.
+        recorded: messages in the bag by topic.
+    """
+
+    success: bool
+    outcome: TaskOutcome
+    recorded: dict[str, int]
+
+
+class PhysicsJudge:
+    """Listens to what the simulator knows and the planner does not.
+
+    Args:
+        node: owns the subscription.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._done_since: float | None = None
+        node.create_subscription(Bool, SUCCESS_TOPIC, self._heard, RELIABLE_QOS)
+
+    @property
+    def done_for_s(self) -> float:
+        """How long the task has been done without a break, s; 0 while it is not."""
+        since = self._done_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def _heard(self, message: Bool) -> None:
+        if not message.data:
+            self._done_since = None
+        elif self._done_since is None:
+            self._done_since = time.monotonic()
+
+
+def run_recorded_task(
+    context: Context,
+    rig: RigDescription,
+    bag: Path,
+    instruction: str,
+    timeout_s: float,
+    on_feedback: Callable[[Any], None],
+) -> DemoResult:
+    """Send a goal to the running graph and record until a moment after its end.
+
+    Args:
+        context: of the caller.
+        rig: whose topics are recorded.
+        bag: folder to write.
+        instruction: what is asked for.
+        timeout_s: for the planner.
+        on_feedback: called with the action's feedback messages.
+    """
+    recorder = Recorder(bag, rig, context=context)
+    node = Node("demo", context=context)
+    judge, client = PhysicsJudge(node), TaskClient(node)
+    executor = MultiThreadedExecutor(3, context=context)
+    for one in (recorder, node):
+        executor.add_node(one)
+    spinning, ended_by_judge = threading.Event(), threading.Event()
+    spinning.set()
+
+    def spin() -> None:
+        while spinning.is_set():
+            executor.spin_once(timeout_sec=0.1)
+
+    def end_when_done(feedback: Any) -> None:
+        on_feedback(feedback)
+        if judge.done_for_s >= DONE_FOR_S:
+            ended_by_judge.set()
+            client.cancel()
+
+    thread = threading.Thread(target=spin, name="demo-ros", daemon=True)
+    thread.start()
+    try:
+        outcome = client.run(instruction, timeout_s=timeout_s, on_feedback=end_when_done)
+        if ended_by_judge.is_set() and outcome.outcome == "CANCELED":
+            seen = f"physics saw it done for {DONE_FOR_S:.0f} s, which the planner had not noticed"
+            outcome = replace(outcome, message=seen)
+        time.sleep(AFTERWARDS_S)
+        return DemoResult(judge.done_for_s > 0.0, outcome, dict(recorder.counts))
+    finally:
+        recorder.close()
+        spinning.clear()
+        thread.join(2.0)
+        executor._executor.shutdown(wait=True)
+        for one in (recorder, node):
+            one.destroy_node()

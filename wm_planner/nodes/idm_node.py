@@ -1,0 +1,65 @@
+"""Lifecycle node `idm`: reads actions off dreams, as a service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wm_planner import actions, srv
+from wm_planner.assembly import open_inverse_dynamics
+from wm_planner.bundle import INVERSE_DYNAMICS, load_bundle
+from wm_planner.errors import ConfigurationError
+from wm_planner.nodes import topics
+from wm_planner.nodes.configured import declare_config, read_config
+from wm_planner.nodes.conversions import stages as convert
+from wm_planner.nodes.conversions.arrays import unflat
+from wm_planner.nodes.mailbox import Mailbox
+from wm_planner.nodes.stage_node import StageNode
+from wm_planner.nodes.stage_service import StageService
+from wm_planner.nodes.stages import LocalStages
+
+
+class IdmNode(StageNode):
+    """Holds the inverse dynamics model; arguments as `WorldModelNode`."""
+
+    def __init__(self, stages: LocalStages | None = None, **options: Any) -> None:
+        super().__init__("idm", **options)
+        declare_config(self)
+        self._stages = stages or LocalStages()
+        self._mailbox: Mailbox | None = None
+        self._served: StageService | None = None
+
+    def build(self) -> None:
+        config = read_config(self)
+        bundle = load_bundle(config.inverse_dynamics.bundle, INVERSE_DYNAMICS)
+        self._stages.inverse_dynamics = open_inverse_dynamics(config, bundle)
+        self._mailbox = Mailbox("idm")
+        self._served = StageService(
+            self, srv.Invert, topics.INVERT_SERVICE, self._mailbox, self._invert
+        )
+
+    def release(self) -> None:
+        if self._served is not None:
+            self._served.destroy()
+        if self._mailbox is not None:
+            self._mailbox.close()
+        self._served = self._mailbox = self._stages.inverse_dynamics = None
+
+    def _invert(self, request: Any, response: Any) -> None:
+        model = self._stages.inverse_dynamics
+        if not self.is_active or model is None:
+            raise ConfigurationError("the inverse dynamics model is not active")
+        rollouts = convert.rollouts_from_message(request.rollouts)
+        dreams = rollouts.latents.astype(np.float32)  # (K, H, ...)
+        newest = unflat("newest_latents", request.newest_latents, dreams.shape[2:], np.float32)
+        observed = np.broadcast_to(newest, (len(dreams), 1, *newest.shape))
+        chunks = model.invert(
+            np.concatenate([observed, dreams], axis=1),
+            actions.unpack(np.array(request.measured_hands)),
+            rollouts.dt,
+            rollouts.start_ns,
+            rollouts.bundle_hash,
+            np.random.default_rng(request.seed),
+        )
+        response.chunks = convert.chunks_to_message(chunks)
