@@ -59,10 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: words after the program's name; None reads them from the process.
     """
     args = build_parser().parse_args(arguments)
-    logging.basicConfig(
-        level=logging.DEBUG if args.verbose else logging.INFO,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
+    # Others' loggers only speak up when something is wrong.
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("wm_planner").setLevel(logging.DEBUG if args.verbose else logging.INFO)
     try:
         return int(args.run(args) or 0)
     except WmPlannerError as error:

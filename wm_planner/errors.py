@@ -51,3 +51,7 @@ class UnknownNameError(ConfigurationError):
         hint = f" Did you mean {close[0]!r}?" if close else ""
         names = ", ".join(sorted(self.known)) or "none"
         super().__init__(f"Unknown {kind} {name!r}.{hint} Known: {names}.")
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, tuple[str, ...]]]:
+        """Survive the way from one process to another, which calls the class with these."""
+        return type(self), (self.kind, self.name, self.known)

@@ -100,7 +100,8 @@ def evaluate(
                 bar.set_postfix_str(f"{successes} succeeded", refresh=False)
                 bar.update()
     finally:
-        print(tell(file.contents()))
+        if file.results:
+            print(tell(file.contents()))
     return file.contents()
 
 
