@@ -17,6 +17,7 @@ _BEHAVIOUR = {
     "recovery": "a disturbance or a mistake, then its correction",
     "failure": "a mistake that is left as it is",
     "play": "random motion, no instruction",
+    "stills": "frames unrelated to each other, objects and hands anywhere; no motion to learn",
 }
 
 
