@@ -98,6 +98,13 @@ def _excluded_contacts(side: str) -> str:
     )
 
 
+def cube_object() -> str:
+    """MJCF body of the red cube."""
+    return f"""
+<body name="cube" pos="0 .3 .03"><freejoint name="cube"/>
+ <geom class="object" type="box" size="{CUBE_HALF} {CUBE_HALF} {CUBE_HALF}" mass=".05" rgba=".88 .08 .08 1"/></body>"""
+
+
 def tabletop_objects() -> str:
     """MJCF bodies of the rigid objects; unused ones are parked out of sight on reset."""
     handle = " ".join(str(v) for v in TRAY_HANDLE_HALF)
@@ -109,9 +116,7 @@ def tabletop_objects() -> str:
 </body>"""
         for side in SIDES
     )
-    return f"""
-<body name="cube" pos="0 .3 .03"><freejoint name="cube"/>
- <geom class="object" type="box" size="{CUBE_HALF} {CUBE_HALF} {CUBE_HALF}" mass=".05" rgba=".88 .08 .08 1"/></body>
+    return f"""{cube_object()}
 <body name="bar" pos="0 .3 .03"><freejoint name="bar"/>
  <geom class="object" type="box" size="{BAR_HALF[0]} {BAR_HALF[1]} {BAR_HALF[2]}" mass=".08" rgba=".10 .62 .20 1"/></body>
 <body name="tray" pos="0 .3 .02"><freejoint name="tray"/>
