@@ -29,6 +29,8 @@ for version in "${versions[@]}"; do
   environment=$root/build/pythons/$version
   rm -rf "$environment"
   "$python" -m venv "$environment"
+  # The pip that comes with old Pythons tries versions for hours where a new one finds them at once.
+  tools/quietly.sh "Python $version: pip" "$environment/bin/python" -m pip install --upgrade pip
   tools/quietly.sh "Python $version: pip install" "$environment/bin/pip" install "$root[test]"
   (
     cd "$environment"
