@@ -22,13 +22,13 @@ test: $(DONE)/package $(DONE)/test $(DONE)/torch  ## every test
 # In one call with `test` the fast tests are not run twice.
 check: lint $(if $(filter test,$(MAKECMDGOALS)),,fast-test)  ## ruff, format, mypy, import rules, fast tests
 
-lint: $(DONE)/package $(DONE)/test
+lint: $(DONE)/package $(DONE)/test $(DONE)/torch
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest -q test/test_import_rules.py
 
-fast-test: $(DONE)/package $(DONE)/test
+fast-test: $(DONE)/package $(DONE)/test $(DONE)/torch
 	$(PYTHON) -m pytest -q -m "not slow" $(ARGS)
 
 build: $(DONE)/package  ## environment and package, ready to use

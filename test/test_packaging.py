@@ -109,6 +109,14 @@ def test_what_runs_models_needs_no_torch() -> None:
     assert not {"torch", "onnx", "onnxscript"} & requirements("run")
 
 
+def test_every_process_has_an_executable_of_its_name() -> None:
+    from wm_planner.nodes.run_node import PROCESSES
+
+    match = re.search(r"set\(processes ([^)]*)\)", (ROOT / "CMakeLists.txt").read_text())
+    assert match
+    assert match[1].split() == sorted(PROCESSES)
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_scripts_can_be_executed_and_name_functions_that_exist(script: Path) -> None:
     assert os.access(script, os.X_OK)

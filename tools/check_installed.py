@@ -24,9 +24,9 @@ def check_files(prefix: Path) -> None:
     from ament_index_python import get_package_prefix
 
     assert Path(get_package_prefix("wm_planner")) == prefix
-    executables = prefix / "lib" / "wm_planner"
-    for script in (ROOT / "scripts").iterdir():
-        assert os.access(executables / script.name, os.X_OK), f"{executables / script.name}"
+    for name in ("wm-planner", "executor", "planner_process"):
+        executable = prefix / "lib" / "wm_planner" / name
+        assert os.access(executable, os.X_OK), f"{executable} is missing or not executable"
 
 
 def check_interfaces() -> int:
