@@ -51,8 +51,8 @@ $(DONE)/environment: tools/system_packages.sh tools/find_python.sh
 	@touch $@
 
 # Editable: changed Python files and configuration count at once, only these files need a build.
-$(DONE)/package: $(DONE)/environment pyproject.toml setup.py package.xml CMakeLists.txt \
-		$(wildcard cmake/*) $(wildcard scripts/*) $(INTERFACES)
+$(DONE)/package: pyproject.toml setup.py package.xml CMakeLists.txt $(wildcard cmake/*) \
+		$(wildcard scripts/*) $(INTERFACES) | $(DONE)/environment
 	@tools/quietly.sh "Installing build tools" \
 		$(PYTHON) -m pip install $$($(PYTHON) tools/requirements.py build)
 	@tools/quietly.sh "Installing dependencies" \
@@ -61,12 +61,12 @@ $(DONE)/package: $(DONE)/environment pyproject.toml setup.py package.xml CMakeLi
 		$(PYTHON) -m pip install --no-build-isolation --no-deps --editable .
 	@touch $@
 
-$(DONE)/test: $(DONE)/environment pyproject.toml
+$(DONE)/test: pyproject.toml | $(DONE)/environment
 	@tools/quietly.sh "Installing test tools" \
 		$(PYTHON) -m pip install $$($(PYTHON) tools/requirements.py test)
 	@touch $@
 
-$(DONE)/torch: $(DONE)/environment pyproject.toml tools/install_torch.sh
+$(DONE)/torch: pyproject.toml tools/install_torch.sh | $(DONE)/environment
 	@tools/install_torch.sh $(PYTHON)
 	@tools/quietly.sh "Installing training tools" \
 		$(PYTHON) -m pip install $$($(PYTHON) tools/requirements.py train)
