@@ -266,7 +266,7 @@ LIMITS = {
     "joint_overshoot": (0.0, 3.0),
     "velocity_fraction": (0.2, 2.0),
     "acceleration_fraction": (0.2, 5.0),
-    "start_jump": (0.01, 1.0),
+    "start_jump": (0.01, 2.0),
     "self_clearance": (0.1, 0.0),
     "inter_arm_clearance": (0.3, 0.0),
     "workspace_overshoot": (0.0, 0.5),

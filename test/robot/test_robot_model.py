@@ -31,7 +31,7 @@ def swing(robot: RobotModel) -> np.ndarray:
 
 
 def test_limits_are_the_urdfs_tightened_by_the_rig_file(robot, odd_robot) -> None:
-    assert robot.velocity_limit.tolist() == [2.5] * 12
+    assert robot.velocity_limit.tolist() == ([2.5] * 3 + [5.0] * 3) * 2
     assert robot.acceleration_limit.tolist() == [15.0] * 12
     assert robot.position_upper[:3].tolist() == [2.6, 1.9, 2.4]
     odd = dict(zip(odd_robot.joint_names, odd_robot.velocity_limit, strict=True))

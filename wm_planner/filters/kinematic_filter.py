@@ -46,7 +46,7 @@ class KinematicFilterSettings:
         1.0, minimum=0.0, maximum=10.0, help="largest fraction of a joint's acceleration limit"
     )
     start_jump: float = setting(
-        0.4, unit="rad or m", minimum=0.0, maximum=3.2, help="largest way of a joint to step 0"
+        1.0, unit="rad or m", minimum=0.0, maximum=3.2, help="largest way of a joint to step 0"
     )
     self_clearance: float = setting(
         0.0,

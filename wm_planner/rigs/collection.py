@@ -9,10 +9,11 @@ import numpy as np
 from wm_planner.rigs.hands import CLOSED, LOWER, OPEN, UPPER
 from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.performance import EpisodeOver, Performance
+from wm_planner.rigs.stills import record_stills
 from wm_planner.robot.robot_model import RobotModel
 
 #: Share of each kind of episode, and of each task, in `draw_kind` and `draw_task`.
-KINDS = {"expert": 0.66, "recovery": 0.16, "failure": 0.06, "play": 0.12}
+KINDS = {"expert": 0.58, "recovery": 0.14, "failure": 0.05, "play": 0.11, "stills": 0.12}
 TASK_SHARES = {"reach": 0.2, "pick_lift": 0.32, "tray_lift": 0.28, "handover": 0.2}
 
 
@@ -26,7 +27,9 @@ def draw(seed: int, tasks: dict[str, float] | None = None) -> tuple[str, str]:
     )
 
 
-def record_episode(rig: MujocoRig, robot: RobotModel, task: str, seed: int, kind: str) -> dict[str, Any]:
+def record_episode(
+    rig: MujocoRig, robot: RobotModel, task: str, seed: int, kind: str
+) -> dict[str, Any]:
     """Perform and record one episode.
 
     Args:
@@ -34,7 +37,8 @@ def record_episode(rig: MujocoRig, robot: RobotModel, task: str, seed: int, kind
         robot: the rig's kinematics.
         task: name of the task; its scene and objects.
         seed: fixes the scene and everything that the expert does.
-        kind: "expert", "recovery" (a mistake, mended), "failure" (not mended), "play" (random).
+        kind: "expert", "recovery" (a mistake, mended), "failure" (not mended), "play" (random),
+            "stills" (unrelated frames, see `stills.record_stills`).
 
     Returns:
         ``image`` (N, 96, 128, 3) uint8; ``joint_position``, ``joint_velocity`` (N, 12);
@@ -43,12 +47,16 @@ def record_episode(rig: MujocoRig, robot: RobotModel, task: str, seed: int, kind
         (N,) bool; ``object_position`` (N, M, 3) m; and ``object_names``, ``task``, ``instruction``
         ("" for play), ``success``, ``kind``, ``seed``.
     """
+    if kind == "stills":
+        return record_stills(rig, robot, task, seed)
     rig.reset(task, seed)
     generator = np.random.default_rng([seed, 2])
     recoveries = rig.task.recoveries
     if kind == "recovery" and not recoveries:
         kind = "expert"
-    mistake = {"recovery": str(generator.choice(recoveries or ("",))), "failure": "fail"}.get(kind, "")
+    mistake = {"recovery": str(generator.choice(recoveries or ("",))), "failure": "fail"}.get(
+        kind, ""
+    )
     noise = float(generator.choice([0.0015, 0.003, 0.006]))
     limit = int(rig.task.time_limit_s / 0.2) + (25 if kind == "recovery" else 0)
     performance = Performance(rig, robot, generator, noise_m=noise, max_steps=limit)

@@ -34,8 +34,13 @@ class Hands:
     def copy(self) -> Hands:
         return Hands(self.position.copy(), self.turn.copy(), self.width.copy())
 
-    def moved(self, side: int, position: np.ndarray | None = None, yaw: float | None = None,
-              width: float | None = None) -> Hands:
+    def moved(
+        self,
+        side: int,
+        position: np.ndarray | None = None,
+        yaw: float | None = None,
+        width: float | None = None,
+    ) -> Hands:
         """A copy with one hand changed."""
         hands = self.copy()
         if position is not None:
@@ -55,7 +60,7 @@ def between(start: Hands, end: Hands, u: float) -> Hands:
     """Minimum-jerk interpolation, u in [0, 1]."""
     u = u**3 * (10 - 15 * u + 6 * u * u)
     pairs = zip(
-        (start.position, start.turn, start.width), (end.position, end.turn, end.width)
+        (start.position, start.turn, start.width), (end.position, end.turn, end.width), strict=True
     )
     return Hands(*(a + (b - a) * u for a, b in pairs))
 

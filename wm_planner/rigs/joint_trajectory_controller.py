@@ -132,7 +132,9 @@ class JointTrajectoryController:
         if unknown:
             raise TrajectoryRejectedError(f"joint {unknown[0]} is not one of {', '.join(known)}")
         if sorted(names) != sorted(known):
-            raise TrajectoryRejectedError(f"joints: got {list(names)}, expected all of {list(known)}")
+            raise TrajectoryRejectedError(
+                f"joints: got {list(names)}, expected all of {list(known)}"
+            )
         if not trajectory.time_from_start_ns:
             raise TrajectoryRejectedError("the trajectory has no points")
         _check_rows(trajectory, "position", trajectory.position)
@@ -140,12 +142,16 @@ class JointTrajectoryController:
             _check_rows(trajectory, "velocity", trajectory.velocity)
             fastest = float(np.abs(trajectory.velocity[-1]).max())
             if fastest > END_VELOCITY_TOLERANCE:
-                raise TrajectoryRejectedError(f"velocity of the last point: got {fastest}, expected 0")
+                raise TrajectoryRejectedError(
+                    f"velocity of the last point: got {fastest}, expected 0"
+                )
         end_ns = trajectory.start_ns + trajectory.time_from_start_ns[-1]
         if trajectory.start_ns != 0 and end_ns < now_ns:
             late_s = (now_ns - end_ns) * 1e-9
             raise TrajectoryRejectedError(f"the trajectory ended {late_s:.3f} s in the past")
-        if trajectory.time_from_start_ns[0] < 0 or np.any(np.diff(trajectory.time_from_start_ns) <= 0):
+        if trajectory.time_from_start_ns[0] < 0 or np.any(
+            np.diff(trajectory.time_from_start_ns) <= 0
+        ):
             raise TrajectoryRejectedError("time_from_start: expected strictly increasing times")
 
 

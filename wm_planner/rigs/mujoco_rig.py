@@ -32,7 +32,9 @@ Reference = Callable[[float], tuple[np.ndarray, np.ndarray]]
 class MujocoRigSettings:
     """How the simulated rig looks and what it shows."""
 
-    image_height: int = setting(192, unit="px", minimum=32, maximum=480, help="rendered image height")
+    image_height: int = setting(
+        192, unit="px", minimum=32, maximum=480, help="rendered image height"
+    )
     image_width: int = setting(256, unit="px", minimum=32, maximum=640, help="rendered image width")
     cameras: tuple[str, ...] = setting(
         ("head",), help="cameras in each observation: head, front, left_wrist, right_wrist"
@@ -53,6 +55,7 @@ class MujocoRig(SimulatedRig):
     ) -> None:
         self.settings = settings or MujocoRigSettings()
         self.description = description or find_rig("simulated_bimanual")
+        self._reference: Reference
         self._models: dict[str, mujoco.MjModel] = {}
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
         self._scene_name = ""
@@ -113,6 +116,11 @@ class MujocoRig(SimulatedRig):
         """Centre of an object, shape (3,), m, base frame."""
         return self.data.body(name).xpos.copy()
 
+    def body_position(self, name: str) -> np.ndarray:
+        """Where `place` last put a movable object, shape (3,), m; needs no `forward`."""
+        address = self.model.joint(name).qposadr[0]
+        return self.data.qpos[address : address + 3].copy()
+
     def object_rotation(self, name: str) -> np.ndarray:
         """Shape (3, 3), object to base frame."""
         return self.data.body(name).xmat.reshape(3, 3).copy()
@@ -159,7 +167,9 @@ class MujocoRig(SimulatedRig):
         images = {name: self.render(name) for name in self.settings.cameras}
         return Observation(self.time_ns, images, position, velocity, width)
 
-    def render(self, camera: str, height: int | None = None, width: int | None = None) -> np.ndarray:
+    def render(
+        self, camera: str, height: int | None = None, width: int | None = None
+    ) -> np.ndarray:
         """One camera image, shape (height, width, 3), uint8 RGB."""
         size = (height or self.settings.image_height, width or self.settings.image_width)
         if size not in self._renderers:
@@ -179,11 +189,16 @@ class MujocoRig(SimulatedRig):
         The servo reference is a cubic from the present reference, with the command's velocity at
         its end, as a joint trajectory controller interpolates.
         """
-        if not (np.isfinite(command.joint_position).all() and np.isfinite(command.gripper_width).all()):
+        if not (
+            np.isfinite(command.joint_position).all() and np.isfinite(command.gripper_width).all()
+        ):
             raise RigError("command: got a value that is not finite; nothing was sent")
         position = np.clip(command.joint_position, self._lower, self._upper)
         width = np.clip(command.gripper_width, 0.0, scene.MAX_WIDTH)
-        start, end = float(self.data.time), max(command.stamp_ns * 1e-9, float(self.data.time) + 1e-3)
+        start, end = (
+            float(self.data.time),
+            max(command.stamp_ns * 1e-9, float(self.data.time) + 1e-3),
+        )
         q0, w0 = self._reference(start)
         before, _ = self._reference(start - 1e-3)
         v0 = (q0 - before) / 1e-3 if self._moving(start) else np.zeros_like(q0)
@@ -243,7 +258,9 @@ class MujocoRig(SimulatedRig):
         self._arm_qpos = np.array([self.model.joint(j).qposadr[0] for j in joints])
         self._arm_qvel = np.array([self.model.joint(j).dofadr[0] for j in joints])
         self._finger_qpos = np.array([self.model.joint(j).qposadr[0] for j in fingers])
-        self._arm_servo = np.array([self.model.actuator(j.replace("joint", "servo")).id for j in joints])
+        self._arm_servo = np.array(
+            [self.model.actuator(j.replace("joint", "servo")).id for j in joints]
+        )
         self._finger_servo = np.array(
             [self.model.actuator(j.replace("finger", "finger_servo")).id for j in fingers]
         )

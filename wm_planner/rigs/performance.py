@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from wm_planner import actions, images
 from wm_planner.rigs.hands import LOWER, OPEN, UPPER, Hands, between, from_poses
 from wm_planner.types import Command, HandPoses
@@ -52,8 +53,13 @@ class Performance:
     """
 
     def __init__(
-        self, rig: MujocoRig, robot: RobotModel, generator: np.random.Generator,
-        noise_m: float = 0.003, max_steps: int = 80, image_size: tuple[int, int] = (96, 128),
+        self,
+        rig: MujocoRig,
+        robot: RobotModel,
+        generator: np.random.Generator,
+        noise_m: float = 0.003,
+        max_steps: int = 80,
+        image_size: tuple[int, int] = (96, 128),
     ) -> None:
         self.rig, self.robot, self.generator = rig, robot, generator
         self.noise_m, self.max_steps, self.image_size = noise_m, max_steps, image_size
@@ -68,7 +74,7 @@ class Performance:
         position, _, width = self.rig.joint_state()
         return self.robot.hand_poses(position, width)
 
-    def pace(self, steps: int) -> int:
+    def pace(self, steps: float) -> int:
         """A number of steps near ``steps``, so that episodes differ in speed."""
         return max(2, int(round(steps * self.generator.uniform(0.85, 1.2))))
 
@@ -128,7 +134,7 @@ class Performance:
         """Go to ``target`` along a minimum-jerk line in ``steps`` steps."""
         start = self.hands.copy()
         path = [between(start, target, k / steps) for k in range(1, steps + 1)]
-        for here, following in zip(path, [*path[1:], None]):
+        for here, following in zip(path, [*path[1:], None], strict=True):
             self._advance(here, following, good)
 
     def hold(self, steps: int, good: bool = True) -> None:

@@ -8,6 +8,7 @@ The kinematic constants stand here and in ``config/rigs/simulated_bimanual.urdf`
 two to the same forward kinematics within 1e-9.
 """
 
+# ruff: noqa: E501  (MJCF reads best with one element per line)
 from __future__ import annotations
 
 import math
@@ -15,7 +16,14 @@ import math
 SIDES = ("left", "right")
 BASE_X = {"left": -0.25, "right": 0.25}
 BASE_YAW = math.pi / 2
-SHOULDER_HEIGHT, UPPER_ARM, FOREARM, WRIST_ROLL, WRIST_PITCH, TOOL = 0.12, 0.30, 0.16, 0.14, 0.07, 0.13
+SHOULDER_HEIGHT, UPPER_ARM, FOREARM, WRIST_ROLL, WRIST_PITCH, TOOL = (
+    0.12,
+    0.30,
+    0.16,
+    0.14,
+    0.07,
+    0.13,
+)
 JOINT_AXES = ("0 0 1", "0 1 0", "0 1 0", "1 0 0", "0 1 0", "1 0 0")
 JOINT_LIMITS = ((-2.6, 2.6), (-1.9, 1.9), (-2.4, 2.4), (-2.9, 2.9), (-1.9, 1.9), (-2.9, 2.9))
 SERVO_STIFFNESS = (600, 800, 600, 150, 150, 60)  # N m / rad
@@ -30,7 +38,11 @@ TRAY_HALF = (0.13, 0.075, 0.008)
 TRAY_HANDLE_X = 0.118
 TRAY_HANDLE_HALF = (0.012, 0.045, 0.035)
 MARKER_RADIUS = 0.027
-PARKED = (0.0, 3.0, -0.6)  # where objects wait that a scene does not use: behind and below the table
+PARKED = (
+    0.0,
+    3.0,
+    -0.6,
+)  # where objects wait that a scene does not use: behind and below the table
 
 ARM_COLOUR = {"left": ".85 .45 .10 1", "right": ".20 .45 .80 1"}
 MARKER_COLOUR = {"left": "1 .75 .05 1", "right": ".35 .85 1 1"}
@@ -40,7 +52,7 @@ DARK = ".15 .15 .17 1"
 def _arm(side: str) -> str:
     joint = [
         f'<joint name="{side}_joint_{i + 1}" axis="{axis}" range="{low} {high}"/>'
-        for i, (axis, (low, high)) in enumerate(zip(JOINT_AXES, JOINT_LIMITS))
+        for i, (axis, (low, high)) in enumerate(zip(JOINT_AXES, JOINT_LIMITS, strict=True))
     ]
     colour = f'rgba="{ARM_COLOUR[side]}"'
     dark = f'rgba="{DARK}"'
@@ -79,7 +91,7 @@ def _actuators(side: str) -> str:
         f'<position name="{side}_servo_{i + 1}" joint="{side}_joint_{i + 1}" kp="{kp}" dampratio="1"'
         f' forcerange="-{torque} {torque}" ctrlrange="{low} {high}"/>'
         for i, (kp, torque, (low, high)) in enumerate(
-            zip(SERVO_STIFFNESS, SERVO_TORQUE, JOINT_LIMITS)
+            zip(SERVO_STIFFNESS, SERVO_TORQUE, JOINT_LIMITS, strict=True)
         )
     )
     # The fingers may be driven 5 mm past closed, which is what squeezes a held object.
@@ -126,7 +138,9 @@ def tabletop_objects() -> str:
 {markers}"""
 
 
-def build_scene(objects: str, extra: str = "", option: str = "", offscreen: tuple[int, int] = (480, 640)) -> str:
+def build_scene(
+    objects: str, extra: str = "", option: str = "", offscreen: tuple[int, int] = (480, 640)
+) -> str:
     """MJCF of the rig with ``objects`` on its table.
 
     Args:

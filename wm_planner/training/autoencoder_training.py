@@ -11,17 +11,20 @@ from wm_planner.training.loop import LossFunction
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
 from wm_planner.training.source import EpisodeSource
 
-PARKED_BELOW_M = -0.3
 
-
-def build_autoencoder(source: EpisodeSource, settings: AutoencoderSettings, seed: int) -> Autoencoder:
+def build_autoencoder(
+    source: EpisodeSource, settings: AutoencoderSettings, seed: int
+) -> Autoencoder:
     """A fresh autoencoder around the data set's mean image."""
     generator = np.random.default_rng([seed, 3])
-    some = np.sort(generator.choice(len(source.frames), min(2000, len(source.frames)), replace=False))
+    some = np.sort(
+        generator.choice(len(source.frames), min(2000, len(source.frames)), replace=False)
+    )
     mean = torch.from_numpy(np.median(source.frames[some][::4], axis=0).astype(np.float32))
     torch.manual_seed(seed)
     model = Autoencoder(settings, mean)
-    return model.to(memory_format=torch.channels_last)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 def autoencoder_loss(
@@ -50,7 +53,7 @@ def autoencoder_loss(
         weight = torch.from_numpy(rarity[_colour_bin(image)])[:, None]
         pose = torch.from_numpy((source.hand_pose[index] - mean) / std).float()
         objects = source.object_position[index]
-        present = torch.from_numpy(objects[..., 2] > PARKED_BELOW_M).float()
+        present = torch.from_numpy(source.object_visible[index]).float()
         pixels = torch.from_numpy(image)
         with torch.autocast("cpu", torch.bfloat16):
             latent = model.encode(pixels)
@@ -64,7 +67,7 @@ def autoencoder_loss(
         pose_loss = functional.smooth_l1_loss(read_pose.float(), pose, beta=0.1)
         wanted = torch.from_numpy(objects * 10).float()
         wrong = functional.smooth_l1_loss(read_objects.float(), wanted, beta=0.1, reduction="none")
-        object_loss = (wrong.mean(-1) * present).sum() / present.sum()
+        object_loss = (wrong.mean(-1) * present).sum() / present.sum().clamp(min=1)
         total = 10 * weighted + 0.3 * pose_loss + object_weight * (progress > 0.33) * object_loss
         figures = {
             "psnr": -10 * float(np.log10(float(squared.detach().mean()) * (64 / 255) ** 2)),
@@ -102,7 +105,9 @@ def _colour_bin(image: np.ndarray) -> np.ndarray:
 def _colour_rarity(source: EpisodeSource) -> np.ndarray:
     """Weight per colour bin, shape (512,): (mean share / share) ** 0.5, within 0.3 and 12."""
     step = max(1, len(source.frames) // 1500)
-    count = np.bincount(_colour_bin(source.frames[::step]).ravel(), minlength=512).astype(np.float64)
+    count = np.bincount(_colour_bin(source.frames[::step]).ravel(), minlength=512).astype(
+        np.float64
+    )
     share = count / count.sum()
     typical = (share * share).sum()  # share of the colour that an average pixel has
     return np.clip(np.sqrt(typical / np.maximum(share, 1e-6)), 0.3, 12).astype(np.float32)

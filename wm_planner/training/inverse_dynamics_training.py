@@ -27,27 +27,36 @@ def inverse_dynamics_loss(
     last = np.zeros(len(latents), bool)
     last[offsets[1:] - 1] = True
     first = np.flatnonzero(~last)
+    # Between stills there is no command, but each shows where the hands are.
+    still = np.repeat(np.asarray(source.kind) == "stills", np.diff(offsets))
 
     def loss(model: nn.Module, generator: np.random.Generator, progress: float):  # type: ignore[no-untyped-def]
         assert isinstance(model, InverseDynamics)
         index = first[generator.integers(len(first), size=batch)]
-        pair = torch.from_numpy(np.stack([latents[index], latents[index + 1]], 1).astype(np.float32))
+        pair = torch.from_numpy(
+            np.stack([latents[index], latents[index + 1]], 1).astype(np.float32)
+        )
         pair = pair + latent_noise * torch.rand(batch, 1, 1, 1) * torch.randn_like(pair)
         wanted = [source.hand_pose[index], source.hand_pose[index + 1], source.hand_target[index]]
         with torch.autocast("cpu", torch.bfloat16):
             *out, log_variance = model(pair)
-        parts = [
-            functional.smooth_l1_loss((o - torch.from_numpy(w).float()) / model.std,
-                                      torch.zeros_like(o), beta=0.1)
-            for o, w in zip(out, wanted)
-        ]  # fmt: skip
-        residual = (out[2] - torch.from_numpy(wanted[2]).float()).detach()
+        commanded = torch.from_numpy(~still[index])
+        pose, following, command = (
+            functional.smooth_l1_loss(
+                (o - torch.from_numpy(w).float()) / model.std, torch.zeros_like(o),
+                beta=0.1, reduction="none",
+            ).mean(1)
+            for o, w in zip(out, wanted, strict=True)
+        )  # fmt: skip
+        residual = (out[2] - torch.from_numpy(wanted[2]).float()).detach()[commanded]
+        log_variance = log_variance[commanded]
         likelihood = 0.5 * (log_variance + residual.square() * torch.exp(-log_variance)).mean()
         position = [0, 1, 2, 10, 11, 12]
         figures = {
             "command_mm": float(1e3 * residual[:, position].abs().mean()),
             "likelihood": float(likelihood.detach()),
         }
-        return parts[0] + parts[1] + 2 * parts[2] + 0.02 * likelihood, figures
+        poses = pose.mean() + following.mean() + 2 * command[commanded].mean()
+        return poses + 0.02 * likelihood, figures
 
     return loss

@@ -115,7 +115,9 @@ def train(model: nn.Module, loss: LossFunction, settings: LoopSettings, folder: 
         raise
     _save(checkpoint, settings.steps, settings, model, averaged, optimisers, generator)
     curve.close()
-    logger.info("%s: %d steps in %.0f s", folder.name, settings.steps - start, time.monotonic() - began)
+    logger.info(
+        "%s: %d steps in %.0f s", folder.name, settings.steps - start, time.monotonic() - began
+    )
     result = averaged.module
     # Running statistics are not averaged: take the newest.
     result.load_state_dict({**result.state_dict(), **dict(model.named_buffers())})
@@ -129,7 +131,9 @@ class _Curve:
         path = folder / "curve.jsonl"
         kept = []
         if path.exists():  # drop what a killed run wrote after its last checkpoint
-            kept = [line for line in path.read_text().splitlines() if json.loads(line)["step"] < start]
+            kept = [
+                line for line in path.read_text().splitlines() if json.loads(line)["step"] < start
+            ]
         path.write_text("".join(line + "\n" for line in kept))
         self._file = path.open("a")
         self._window: list[dict[str, float]] = []
@@ -177,7 +181,8 @@ def _save(path: Path, step: int, settings: LoopSettings, model: nn.Module,
 
 
 def _restore(path: Path, settings: LoopSettings, model: nn.Module, averaged: nn.Module,
-             optimisers: list[torch.optim.Optimizer], generator: np.random.Generator) -> int:  # fmt: skip
+             optimisers: list[torch.optim.Optimizer],
+             generator: np.random.Generator) -> int:  # fmt: skip
     state = torch.load(path, weights_only=True)
     if state["settings"] != asdict(settings):
         changed = [k for k, v in asdict(settings).items() if state["settings"].get(k) != v]
@@ -187,7 +192,7 @@ def _restore(path: Path, settings: LoopSettings, model: nn.Module, averaged: nn.
         )
     model.load_state_dict(state["model"])
     averaged.load_state_dict(state["averaged"])
-    for optimiser, saved in zip(optimisers, state["optimisers"]):
+    for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
         optimiser.load_state_dict(saved)
     generator.bit_generator.state = json.loads(state["numpy"])
     torch.set_rng_state(state["torch"])

@@ -46,6 +46,8 @@ class Windows:
         self._episode = np.repeat(np.arange(len(self._length)), self._length)
         self._words = multi_hot(source.instruction, vocabulary)
         kind = np.asarray(source.kind)
+        # Stills are unrelated frames: nothing leads from one to the next.
+        self._usable = np.flatnonzero((kind != "stills")[self._episode])
         self._play = kind == "play"
         self._success = np.asarray(source.success, bool)
         bad = ~np.asarray(source.step_good, bool)
@@ -59,7 +61,7 @@ class Windows:
         One in eight starts at an episode's first frame with its context repeated, which is how the
         planner starts.
         """
-        newest = generator.integers(len(self._episode), size=batch)
+        newest = self._usable[generator.integers(len(self._usable), size=batch)]
         episode = self._episode[newest]
         first, length = self._offsets[episode], self._length[episode]
         at = np.where(generator.random(batch) < 0.125, 0, np.minimum(newest - first, length - 3))

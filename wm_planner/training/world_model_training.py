@@ -77,10 +77,11 @@ def value_loss(
     tasks = np.asarray(source.task)
     asking = [np.flatnonzero((tasks == t) & (words.sum(1) > 0)) for t in sorted(set(tasks))]
     asking = [group for group in asking if len(group)]
+    usable = np.flatnonzero((np.asarray(source.kind) != "stills")[episode])
 
     def loss(model: nn.Module, generator: np.random.Generator, progress: float):  # type: ignore[no-untyped-def]
         assert isinstance(model, Value)
-        frame = generator.integers(len(episode), size=batch)
+        frame = usable[generator.integers(len(usable), size=batch)]
         own = episode[frame]
         group = generator.integers(len(asking), size=batch)
         other = np.array([asking[g][generator.integers(len(asking[g]))] for g in group])
@@ -94,7 +95,9 @@ def value_loss(
             logit = model.logit(latent, torch.from_numpy(words[asked]))
         wrong = functional.binary_cross_entropy_with_logits(logit.float(), target, reduction="none")
         return (wrong * count).sum() / count.sum(), {
-            "error": float(((torch.sigmoid(logit.detach().float()) - target).abs() * count).sum() / count.sum())
+            "error": float(
+                ((torch.sigmoid(logit.detach().float()) - target).abs() * count).sum() / count.sum()
+            )
         }
 
     return loss

@@ -95,13 +95,13 @@ class OnnxWorldModel(WorldModel):
     ) -> Rollouts:
         """Dream K futures, as one batch, in which the goal is being reached."""
         wanted = goal.instruction is not None or goal.image is not None
-        conditions = {
+        conditions: dict[str, np.ndarray] = {
             "words": self._words(goal),
             "goal": self._goal_latent(goal),
             "goal_given": np.array([goal.image is not None], np.float32),
             "targets": np.zeros((self.spec.horizon, actions.ACTION_SIZE), np.float32),
             "targets_given": np.zeros(self.spec.horizon, np.float32),
-            "outcome": np.int64(OUTCOME_SUCCESS if wanted else OUTCOME_UNKNOWN),
+            "outcome": np.array(OUTCOME_SUCCESS if wanted else OUTCOME_UNKNOWN),
         }
         batch = {k: np.broadcast_to(v, (candidates, *v.shape)) for k, v in conditions.items()}
         return self._dream(window, batch, candidates, generator)

@@ -6,6 +6,7 @@ from wm_planner.rigs.tasks.handover import Handover
 from wm_planner.rigs.tasks.pick_lift import PickLift
 from wm_planner.rigs.tasks.reach import Reach
 from wm_planner.rigs.tasks.task import Scene, Task
+from wm_planner.rigs.tasks.towel_fold import TowelFold
 from wm_planner.rigs.tasks.tray_lift import TrayLift
 
 __all__ = ["TASKS", "Scene", "Task"]
@@ -43,9 +44,24 @@ TASKS: dict[str, Task] = {
         TrayLift(
             "tray_lift",
             "tabletop",
-            ("lift the tray with both hands", "raise the purple tray", "take the tray up by its handles"),
+            (
+                "lift the tray with both hands",
+                "raise the purple tray",
+                "take the tray up by its handles",
+            ),
             time_limit_s=9.0,
             recoveries=("misgrasp", "drop", "shift"),
+        ),
+        TowelFold(
+            "towel_fold",
+            "towel",
+            (
+                "fold the towel",
+                "fold the towel in half",
+                "lay the far edge of the towel on the near one",
+            ),
+            time_limit_s=12.0,
+            recoveries=("misgrasp",),
         ),
     )
 }

@@ -51,8 +51,11 @@ class Handover(Task):
         waiting = right_meets + [0.05, 0, 0.10]
         lifted = performance.hands.moved(LEFT, grip + [0, 0, 0.12])
         move(lifted.moved(RIGHT, waiting, ACROSS, OPEN), performance.pace(4), good)
-        move(lifted.moved(LEFT, left_meets, ACROSS).moved(RIGHT, waiting, ACROSS, OPEN),
-             performance.pace(5), good)
+        move(
+            lifted.moved(LEFT, left_meets, ACROSS).moved(RIGHT, waiting, ACROSS, OPEN),
+            performance.pace(5),
+            good,
+        )
         if good:  # the bar may have slipped in the hand: aim at where it is
             right_meets = rig.object_position("bar") + [GRIP_FROM_CENTRE + 0.01, 0, 0]
         move(performance.hands.moved(RIGHT, right_meets + [0, 0, 0.08]), performance.pace(3), good)

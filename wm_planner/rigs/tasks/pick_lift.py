@@ -66,4 +66,3 @@ class PickLift(Task):
 def quarter_turn(yaw: float) -> float:
     """The grasp heading of a square object: the nearest to straight ahead, rad in [-pi/4, pi/4]."""
     return float((yaw + np.pi / 4) % (np.pi / 2) - np.pi / 4)
-

@@ -68,7 +68,9 @@ def randomise_posture(rig: MujocoRig, generator: np.random.Generator) -> None:
 def _apart(poses: dict[str, tuple[float, float, float]]) -> bool:
     shapes = [(_corners(name, pose), pose[2]) for name, pose in poses.items()]
     return not any(
-        _overlap(shapes[i], shapes[j]) for i in range(len(shapes)) for j in range(i + 1, len(shapes))
+        _overlap(shapes[i], shapes[j])
+        for i in range(len(shapes))
+        for j in range(i + 1, len(shapes))
     )
 
 

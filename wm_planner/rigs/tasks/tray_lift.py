@@ -54,7 +54,9 @@ class TrayLift(Task):
             closed.width[:] = CLOSED
             move(closed, 2, good)
             lift = closed.copy()
-            lift.position[:, 2] += generator.uniform(0.11, 0.15) * (0.5 if mistake == "misgrasp" else 1)
+            lift.position[:, 2] += generator.uniform(0.11, 0.15) * (
+                0.5 if mistake == "misgrasp" else 1
+            )
             move(lift, performance.pace(5), good)
             if mistake == "fail":
                 performance.hold(4, good=False)

@@ -9,6 +9,7 @@ every latent channel at unit variance, the scale that the world model's noise is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +34,7 @@ class _Residual(nn.Module):
         self.spatial = nn.Conv2d(channels, channels, 3, 1, 1)
         self.mix = nn.Conv2d(channels, channels, 1)
         nn.init.zeros_(self.mix.weight)
-        nn.init.zeros_(self.mix.bias)
+        nn.init.zeros_(cast(Tensor, self.mix.bias))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.mix(torch.relu(self.spatial(x)))
@@ -52,6 +53,9 @@ class _Place(nn.Module):
 
 class Autoencoder(nn.Module):
     """Encoder, decoder, and heads that make poses and objects easy to read from the latent."""
+
+    mean_patches: Tensor
+    mean_image: Tensor
 
     def __init__(self, settings: AutoencoderSettings, mean_image: Tensor) -> None:
         """Build it.
@@ -86,8 +90,9 @@ class Autoencoder(nn.Module):
             _Residual(s.narrow), _Residual(s.narrow),
             nn.Conv2d(s.narrow, 192, 1), nn.PixelShuffle(8),
         )  # fmt: skip
-        nn.init.zeros_(self.decoder[-2].weight)
-        nn.init.zeros_(self.decoder[-2].bias)
+        last = cast(nn.Conv2d, self.decoder[-2])
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(cast(Tensor, last.bias))
         size = s.channels * self.tokens
         self.pose_head = _head(size, s.pose)
         self.object_head = _head(size, 3 * s.objects)
@@ -103,7 +108,10 @@ class Autoencoder(nn.Module):
         """Latents (N, tokens, channels) to images (N, 3, h, w), float, (value - 110) / 64."""
         rows, columns = self.settings.height // 32, self.settings.width // 32
         grid = latent.transpose(1, 2).unflatten(2, (rows, columns))
-        return self.decoder(grid.contiguous(memory_format=torch.channels_last)).float() + self.mean_image
+        return (
+            self.decoder(grid.contiguous(memory_format=torch.channels_last)).float()
+            + self.mean_image
+        )
 
     def decode_image(self, latent: Tensor) -> Tensor:
         """Latents (N, tokens, channels) to images (N, h, w, 3), uint8."""

@@ -35,7 +35,7 @@ class DenoiserSettings:
 
 
 class _Block(nn.Module):
-    """Pre-norm attention and MLP, modulated by the frame's condition (AdaLN, Peebles & Xie 2023)."""
+    """Pre-norm attention and MLP, modulated by the frame's condition (AdaLN, Peebles 2023)."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -45,8 +45,9 @@ class _Block(nn.Module):
         self.out = nn.Linear(width, width)
         self.up = nn.Linear(width, 4 * width)
         self.down = nn.Linear(4 * width, width)
-        self.modulation = nn.Sequential(nn.Linear(width, 64), nn.Linear(64, 6 * width))
-        for layer in (self.modulation[1], self.out, self.down):
+        widen = nn.Linear(64, 6 * width)
+        self.modulation = nn.Sequential(nn.Linear(width, 64), widen)
+        for layer in (widen, self.out, self.down):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
@@ -66,6 +67,11 @@ class _Block(nn.Module):
 
 class Denoiser(nn.Module):
     """Clean future latents from noisy ones; see the module's docstring."""
+
+    mask: Tensor
+    frequency: Tensor
+    target_mean: Tensor
+    target_std: Tensor
 
     def __init__(self, settings: DenoiserSettings, target_mean: Tensor, target_std: Tensor) -> None:
         """Build it.

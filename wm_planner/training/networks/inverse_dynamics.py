@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,9 @@ class InverseDynamics(nn.Module):
     width differs from the observed one while an object is held, and the command is what acts.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, settings: InverseDynamicsSettings, mean: Tensor, std: Tensor) -> None:
         """Build it.
 
@@ -38,7 +42,7 @@ class InverseDynamics(nn.Module):
         size = s.tokens * s.channels
         widths = [2 * size] + [s.width] * s.layers
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:]):
+        for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), nn.GELU()]
         self.trunk = nn.Sequential(*layers)
         self.heads = nn.Linear(s.width, 4 * s.pose)
@@ -60,4 +64,9 @@ class InverseDynamics(nn.Module):
         pose, following, command, log_variance = out.chunk(4, -1)
         scale, shift = self.std, self.mean
         log_variance = log_variance.clamp(-12, 4) + 2 * torch.log(scale)
-        return pose * scale + shift, following * scale + shift, command * scale + shift, log_variance
+        return (
+            pose * scale + shift,
+            following * scale + shift,
+            command * scale + shift,
+            log_variance,
+        )

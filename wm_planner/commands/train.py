@@ -1,0 +1,69 @@
+"""Train the world model and the inverse dynamics model on a recorded dataset.
+
+Stages: autoencoder, denoiser, value, inverse_dynamics. Interrupt with Ctrl-C and run the same
+command again to continue. Curves: tensorboard --logdir DIR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from pathlib import Path
+
+from wm_planner.errors import ConfigurationError
+
+NAME = "train"
+HELP = "train the models on a dataset (needs the [train] extra)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "stage", nargs="?", default="all",
+        choices=("all", "autoencoder", "denoiser", "value", "inverse_dynamics"),
+        help="what to train; all by default",
+    )  # fmt: skip
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="dataset folder")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE",
+        help="YAML as in config/training/; config/training/simulated_bimanual.yaml by default",
+    )  # fmt: skip
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (1)")
+
+
+def run(args: argparse.Namespace) -> int:
+    run_ = open_run(args.data, args.out, args.config, args.threads)
+    from wm_planner.training.pipeline import STAGES
+
+    for stage in STAGES if args.stage == "all" else (args.stage,):
+        run_.train(stage)
+        print(f"{stage}: done, in {args.out / stage}")
+    return 0
+
+
+def open_run(data: Path, out: Path, config: Path | None, threads: int | None = None):  # type: ignore[no-untyped-def]
+    """Open or create a training run on a dataset."""
+    if importlib.util.find_spec("torch") is None:
+        raise ConfigurationError(
+            "torch is not installed; training needs it: pip install 'wm_planner[train]'"
+        )
+    import dataclasses
+
+    import yaml
+
+    from wm_planner.datasets.lerobot_reader import LeRobotDataset
+    from wm_planner.settings import from_mapping
+    from wm_planner.share_folder import share_folder
+    from wm_planner.training.pipeline import Run, TrainingSettings
+    from wm_planner.training.source import EpisodeSource
+
+    path = config or share_folder() / "config" / "training" / "simulated_bimanual.yaml"
+    if not path.exists():
+        raise ConfigurationError(f"--config {path}: no such file")
+    settings = from_mapping(TrainingSettings, yaml.safe_load(path.read_text()))
+    if threads:
+        settings = dataclasses.replace(settings, threads=threads)
+    dataset = LeRobotDataset(data)
+    source = EpisodeSource.from_dataset(dataset, settings.camera)
+    facts = {"episodes": len(dataset), "frames": len(source.frames), "sha256": dataset.content_hash}
+    return Run(out, settings, source, facts)

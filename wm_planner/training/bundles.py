@@ -1,0 +1,106 @@
+"""A finished training run as two bundles with model cards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from wm_planner.training.evaluation import evaluate
+from wm_planner.training.export import (
+    TOLERANCE,
+    BundleFacts,
+    export_inverse_dynamics,
+    export_world_model,
+)
+from wm_planner.training.networks.autoencoder import Autoencoder
+from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.networks.value import Value
+from wm_planner.training.pipeline import Run
+from wm_planner.training.source import EpisodeSource
+
+
+def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str, float]:
+    """Write ``world_model`` and ``inverse_dynamics`` below ``out``.
+
+    Args:
+        run: all stages trained.
+        out: folder for the two bundles.
+        held_out: episodes of other seeds to measure on; None leaves the figures out of the cards.
+
+    Returns:
+        The figures.
+    """
+    autoencoder, denoiser = run.load("autoencoder"), run.load("denoiser")
+    value, inverse = run.load("value"), run.load("inverse_dynamics")
+    assert isinstance(autoencoder, Autoencoder) and isinstance(denoiser, Denoiser)
+    assert isinstance(value, Value) and isinstance(inverse, InverseDynamics)
+    s = run.settings
+    figures = {}
+    if held_out is not None:
+        figures = evaluate(
+            held_out, autoencoder, denoiser, inverse, run.vocabulary, s.denoising_steps
+        )
+    record = json.loads((run.folder / "run.json").read_text())
+    training = {
+        "data": record["data"],
+        "commit": record["commit"],
+        "machine": record["machine"],
+        "seconds": record.get("seconds", {}),
+        "settings": record["settings"],
+        **record.get("notes", {}),
+    }
+    card = _card(run.settings.rig, record, figures)
+    facts = BundleFacts(
+        name=f"{s.rig} first world model", rig=s.rig, camera=s.camera, dt_s=s.dt_s,
+        instructions=tuple(record["instructions"]), vocabulary=run.vocabulary,
+        denoising_steps=s.denoising_steps, training=training,
+        card="# World model\n\n" + card, evaluation=figures,
+    )  # fmt: skip
+    world_model = export_world_model(out / "world_model", autoencoder, denoiser, value, facts)
+    inverse_facts = BundleFacts(
+        **{**vars(facts), "name": f"{s.rig} first inverse dynamics",
+           "card": "# Inverse dynamics model\n\n" + card}
+    )  # fmt: skip
+    export_inverse_dynamics(out / "inverse_dynamics", inverse, world_model, inverse_facts)
+    return figures
+
+
+def _card(rig: str, record: dict[str, Any], figures: dict[str, float]) -> str:
+    settings, data = record["settings"], record["data"]
+    seconds = record.get("seconds", {})
+    lines = [
+        f"For the rig `{rig}`, camera `{settings['camera']}`, {1 / settings['dt_s']:g} frames a "
+        f"second. Licence Apache-2.0; no third-party data.",
+        "",
+        "## What it was trained on",
+        f"{data.get('episodes', '?')} simulated episodes, {data.get('frames', '?')} frames "
+        "(`wm-planner collect`): scripted experts with wandering noise, mistakes and recoveries, "
+        "failures, random play.",
+        *(f"- {key}: {value}" for key, value in sorted(data.items())),
+        "",
+        "## How",
+        f"`wm-planner train` at commit {record['commit'][:12]} on {record['machine']}.",
+        *(f"- {stage}: {time} s" for stage, time in seconds.items()),
+        *(f"- {key}: {value}" for key, value in record.get("notes", {}).items()),
+        "",
+        "## Open-loop figures, held-out seeds",
+        *(f"| {name} | {value:.2f} |" for name, value in figures.items()),
+        "",
+        "ONNX graphs agree with torch within (absolute): "
+        + ", ".join(f"{name} {limit:g}" for name, limit in TOLERANCE.items())
+        + ". Weights are stored in half precision.",
+        "",
+        "## Instructions it understands",
+        *(f"- {text}" for text in record["instructions"]),
+        "",
+        "## What it cannot do",
+        "It knows one simulated scene from one fixed camera. It was trained to dream success when "
+        "asked for it and is optimistic about objects that are hidden behind a hand.",
+    ]
+    if figures:
+        lines.insert(
+            lines.index("## Open-loop figures, held-out seeds") + 1, "| figure | value |\n|---|---|"
+        )
+    return "\n".join(lines) + "\n"

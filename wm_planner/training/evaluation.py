@@ -1,0 +1,142 @@
+"""Open-loop figures on held-out episodes: pictures, commands, and how far dreams can be steered.
+
+Each figure has a baseline beside it: copying the last frame for pictures, standing still for
+commands, other episodes' actions for steering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from wm_planner import actions
+from wm_planner.training.autoencoder_training import encode_all
+from wm_planner.training.networks.autoencoder import Autoencoder
+from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.source import EpisodeSource
+from wm_planner.training.windows import Windows
+
+BATCH = 32
+
+
+def evaluate(
+    source: EpisodeSource,
+    autoencoder: Autoencoder,
+    denoiser: Denoiser,
+    inverse: InverseDynamics,
+    vocabulary: tuple[str, ...],
+    denoising_steps: int,
+    windows: int = 256,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Measure the models on ``windows`` windows of held-out episodes.
+
+    Returns:
+        ``psnr_*`` dB over all pixels and future frames; ``command_*_mm`` mean distance of the
+        commanded hand positions; ``command_*_deg`` mean angle of the commanded rotations;
+        ``action_shuffle_ratio`` latent error under other windows' targets over that under the
+        right ones.
+    """
+    latents = encode_all(autoencoder, source.frames)
+    drawer = Windows(
+        source, latents, vocabulary, denoiser.settings.context_frames, denoiser.settings.horizon
+    )
+    drawn = drawer.draw(np.random.default_rng(seed), windows)
+    generator = torch.Generator().manual_seed(seed)
+    past = denoiser.settings.context_frames
+    context, future = drawn.latents[:, :past], drawn.latents[:, past:]
+    targets = drawn.targets
+
+    def dream(words: np.ndarray, given: float, act: np.ndarray, outcome: int) -> np.ndarray:
+        parts = []
+        for start in range(0, windows, BATCH):
+            rows = slice(start, start + BATCH)
+            parts.append(
+                _sample(denoiser, context[rows], words[rows], act[rows], given, outcome,
+                        denoising_steps, generator)
+            )  # fmt: skip
+        return np.concatenate(parts)
+
+    nothing = np.zeros_like(drawn.words)
+    acted = dream(nothing, 1.0, targets, 0)
+    shuffled = dream(nothing, 1.0, np.roll(targets, 1, axis=0), 0)
+    free = dream(drawn.words, 0.0, targets, 1)
+    error = [float(np.square(d - future).mean()) for d in (acted, shuffled)]
+    truth = _decode(autoencoder, future)
+    copied = _decode(autoencoder, np.repeat(context[:, -1:], future.shape[1], 1))
+    figures = {
+        "windows": float(windows),
+        "psnr_reconstruction_db": _reconstruction(autoencoder, source, latents, seed),
+        "psnr_actions_given_db": _psnr(_decode(autoencoder, acted), truth),
+        "psnr_free_dream_db": _psnr(_decode(autoencoder, free), truth),
+        "psnr_copy_last_frame_db": _psnr(copied, truth),
+        "action_shuffle_ratio": error[1] / error[0],
+    }
+    newest = context[:, -1:]
+    for name, frames in (("real", future), ("actions_given", acted)):
+        command = _invert(inverse, np.concatenate([newest, frames], 1))
+        figures |= {f"command_{name}_{k}": v for k, v in _command_error(command, targets).items()}
+    still = _invert(inverse, np.repeat(newest, future.shape[1] + 1, 1))
+    figures["command_standing_still_mm"] = _command_error(still, targets)["mm"]
+    return figures
+
+
+@torch.no_grad()
+def _sample(
+    denoiser: Denoiser, context: np.ndarray, words: np.ndarray, targets: np.ndarray, given: float,
+    outcome: int, steps: int, generator: torch.Generator,
+) -> np.ndarray:  # fmt: skip
+    count, s = len(context), denoiser.settings
+    x = torch.randn((count, s.horizon, s.tokens, s.channels), generator=generator)
+    conditions = (
+        torch.from_numpy(words), torch.zeros(count, s.tokens, s.channels), torch.zeros(count, 1),
+        torch.from_numpy(targets), torch.full((count, s.horizon), given),
+        torch.full((count,), outcome),
+    )  # fmt: skip
+    for step in range(steps):
+        level = step / steps
+        signal = torch.full((count, s.horizon), level)
+        clean = denoiser(torch.from_numpy(context), x, signal, *conditions)
+        x = clean if step == steps - 1 else x + (clean - x) / (1 - level) / steps
+    return x.numpy()
+
+
+@torch.no_grad()
+def _decode(autoencoder: Autoencoder, latents: np.ndarray) -> np.ndarray:
+    flat = torch.from_numpy(latents.reshape(-1, *latents.shape[2:]))
+    return np.concatenate([autoencoder.decode_image(part).numpy() for part in flat.split(256)])
+
+
+@torch.no_grad()
+def _invert(inverse: InverseDynamics, frames: np.ndarray) -> np.ndarray:
+    pair = np.stack([frames[:, :-1], frames[:, 1:]], 2)
+    out = inverse(torch.from_numpy(pair.reshape(-1, *pair.shape[2:]).astype(np.float32)))
+    return out[2].numpy().reshape(*pair.shape[:2], -1)
+
+
+def _command_error(got: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
+    a, b = actions.unpack(got), actions.unpack(wanted)
+    cosine = (np.einsum("...ij,...ij->...", a.rotation, b.rotation) - 1) / 2
+    return {
+        "mm": float(1e3 * np.linalg.norm(a.position - b.position, axis=-1).mean()),
+        "deg": float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean()),
+        "width_mm": float(1e3 * np.abs(a.width - b.width).mean()),
+    }
+
+
+def _reconstruction(
+    autoencoder: Autoencoder, source: EpisodeSource, latents: np.ndarray, seed: int
+) -> float:
+    some = np.sort(np.random.default_rng(seed).choice(len(latents), min(512, len(latents)), False))
+    images = _decode(autoencoder, latents[some][:, None].astype(np.float32))
+    return _psnr(images, source.frames[some])
+
+
+def _psnr(images: np.ndarray, truth: np.ndarray) -> float:
+    """Mean over images of each one's PSNR, dB."""
+    squared: Callable[[np.ndarray], np.ndarray] = lambda x: np.square(x.astype(np.float32))  # noqa: E731
+    error = squared(images.astype(np.int16) - truth.astype(np.int16)).mean((1, 2, 3))
+    return float((10 * np.log10(255.0**2 / np.maximum(error, 1e-2))).mean())

@@ -1,0 +1,165 @@
+"""Trained networks to model bundles, each checked against torch before it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wm_planner.bundle import (
+    INVERSE_DYNAMICS,
+    WORLD_MODEL,
+    Bundle,
+    CameraSpec,
+    Manifest,
+    SamplerSpec,
+    load_bundle,
+    write_bundle,
+)
+from wm_planner.errors import BundleError
+from wm_planner.onnx_session import OnnxSession
+from wm_planner.training.networks.autoencoder import Autoencoder
+from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.networks.value import Value
+from wm_planner.training.onnx_export import OPSET, Exported, export, round_weights_to_half
+
+#: Largest difference between ONNX Runtime and torch: absolute, in units of the output (latents
+#: have unit variance, poses are in m, pixels in levels).
+TOLERANCE = {"latent": 2e-3, "clean": 2e-3, "value": 1e-3, "image": 1.0,
+             "pose": 1e-3, "next_pose": 1e-3, "command": 1e-3, "log_variance": 1e-2}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BundleFacts:
+    """What a bundle's manifest and card say beyond the networks.
+
+    Attributes:
+        name: for people.
+        rig: name of the rig file.
+        camera: name of the camera.
+        dt_s: spacing of frames, s.
+        instructions: sentences of the training set.
+        vocabulary: their words, in the order of the networks' inputs.
+        denoising_steps: of the sampler.
+        training: data, commit, steps, seconds, machine.
+        card: text of the model card.
+        evaluation: figures on held-out episodes.
+    """
+
+    name: str
+    rig: str
+    camera: str
+    dt_s: float
+    instructions: tuple[str, ...]
+    vocabulary: tuple[str, ...]
+    denoising_steps: int
+    training: Mapping[str, Any]
+    card: str
+    evaluation: Mapping[str, float] = field(default_factory=dict)
+
+
+class _Method(nn.Module):
+    """A module whose forward is one method of another: exporters take modules."""
+
+    def __init__(self, owner: nn.Module, method: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.owner, self._method = owner, method
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._method(x)
+
+
+def export_world_model(
+    folder: Path, autoencoder: Autoencoder, denoiser: Denoiser, value: Value, facts: BundleFacts
+) -> Bundle:
+    """Write a world model bundle and read it back.
+
+    Raises:
+        BundleError: ONNX Runtime's numbers differ from torch's by more than `TOLERANCE`.
+    """
+    for model in (autoencoder, denoiser, value):
+        round_weights_to_half(model.eval())
+    s, a = denoiser.settings, autoencoder.settings
+    frame, steps, words = (s.tokens, s.channels), s.horizon, len(facts.vocabulary)
+    rows = 3
+    image = torch.randint(0, 256, (rows, a.height, a.width, 3), dtype=torch.uint8)
+    latent = torch.randn(rows, *frame)
+    asked = torch.zeros(rows, words)
+    asked[0, :2] = 1
+    denoise = {
+        "context": torch.randn(rows, s.context_frames, *frame),
+        "noisy": torch.randn(rows, steps, *frame),
+        "signal": torch.rand(rows, steps),
+        "words": asked,
+        "goal": latent,
+        "goal_given": torch.tensor([[0.0], [1.0], [0.0]]),
+        "targets": denoiser.target_mean + torch.randn(rows, steps, 20) * denoiser.target_std,
+        "targets_given": (torch.rand(rows, steps) > 0.5).float(),
+        "outcome": torch.arange(rows) % 3,
+    }
+    graphs = {
+        "encoder": _checked("encoder", _Method(autoencoder, autoencoder.encode), {"image": image},
+                            ("latent",), "N"),
+        "decoder": _checked("decoder", _Method(autoencoder, autoencoder.decode_image),
+                            {"latent": latent}, ("image",), "N"),
+        "denoiser": _checked("denoiser", denoiser, denoise, ("clean",), "K"),
+        "value": _checked("value", value, {"latent": latent, "words": asked}, ("value",), "N"),
+    }  # fmt: skip
+    manifest = Manifest(
+        kind=WORLD_MODEL, name=facts.name, rig=facts.rig,
+        cameras={facts.camera: CameraSpec(a.height, a.width)},
+        context_frames=s.context_frames, horizon=s.horizon, dt_s=facts.dt_s, latent_shape=frame,
+        graphs={name: graph.spec for name, graph in graphs.items()},
+        conditioning=("instruction", "goal_image", "actions", "outcome"),
+        vocabulary=facts.vocabulary, instructions=facts.instructions,
+        sampler=SamplerSpec(steps=facts.denoising_steps), opset=OPSET, training=facts.training,
+        evaluation=facts.evaluation,
+    )  # fmt: skip
+    write_bundle(folder, manifest, {n: g.data for n, g in graphs.items()}, facts.card)
+    return load_bundle(folder, WORLD_MODEL)
+
+
+def export_inverse_dynamics(
+    folder: Path, model: InverseDynamics, world_model: Bundle, facts: BundleFacts
+) -> Bundle:
+    """Write an inverse dynamics bundle that belongs to a world model's encoder."""
+    round_weights_to_half(model.eval())
+    its = world_model.manifest
+    pair = torch.randn(3, 2, *its.latent_shape)
+    outputs = ("pose", "next_pose", "command", "log_variance")
+    graph = _checked("inverse_dynamics", model, {"pair": pair}, outputs, "N")
+    manifest = Manifest(
+        kind=INVERSE_DYNAMICS, name=facts.name, rig=facts.rig, cameras=its.cameras,
+        context_frames=2, horizon=1, dt_s=facts.dt_s, latent_shape=its.latent_shape,
+        graphs={"inverse_dynamics": graph.spec}, encoder_hash=its.graph_hash("encoder"),
+        opset=OPSET, training=facts.training,
+        evaluation=facts.evaluation,
+    )  # fmt: skip
+    write_bundle(folder, manifest, {"inverse_dynamics": graph.data}, facts.card)
+    return load_bundle(folder, INVERSE_DYNAMICS)
+
+
+def _checked(
+    name: str, model: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...], axis: str
+) -> Exported:
+    model.eval()
+    graph = export(name, model, inputs, outputs, axis)
+    with torch.no_grad():
+        wanted = model(*inputs.values())
+    wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+    session = OnnxSession(name, graph.data, graph.spec)
+    got = session.run(**{key: value.numpy() for key, value in inputs.items()})
+    for key, reference in zip(outputs, wanted, strict=True):
+        difference = float(np.abs(got[key].astype(float) - reference.numpy().astype(float)).max())
+        if not difference <= TOLERANCE[key]:
+            raise BundleError(
+                f"{name}: ONNX Runtime's {key} differs from torch's by {difference:.2g}, "
+                f"more than {TOLERANCE[key]}"
+            )
+    return graph

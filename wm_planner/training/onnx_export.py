@@ -1,0 +1,139 @@
+"""Networks to ONNX graphs: half-precision weights on disk, single precision in computation."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from wm_planner.bundle import GraphSpec, TensorSpec
+
+OPSET = 18
+#: Smaller tensors stay in single precision: they cost nothing and hold statistics.
+HALF_FROM_ELEMENTS = 2048
+
+DTYPES: dict[int, str] = {
+    TensorProto.FLOAT: "float32",
+    TensorProto.UINT8: "uint8",
+    TensorProto.INT64: "int64",
+}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One graph: the file's bytes and what the manifest says about it."""
+
+    data: bytes
+    spec: GraphSpec
+
+
+def round_weights_to_half(model: nn.Module) -> nn.Module:
+    """Round the weights that `export` stores in half precision, so that torch agrees with it."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.numel() >= HALF_FROM_ELEMENTS:
+                parameter.copy_(parameter.half().float())
+    return model
+
+
+def export(
+    name: str, model: nn.Module, inputs: Mapping[str, Tensor], outputs: tuple[str, ...], axis: str
+) -> Exported:
+    """Export a module whose inputs and outputs all have a free first axis.
+
+    Args:
+        name: of the graph; its file is ``<name>.onnx``.
+        model: in evaluation mode; called with the inputs in their order.
+        inputs: examples by name, with at least two rows.
+        outputs: names.
+        axis: letter of the free axis in the manifest.
+
+    Returns:
+        The graph. Buffers of the module (statistics, masks, frequencies) are listed as constants.
+    """
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        program = torch.onnx.export(
+            model, tuple(inputs.values()), dynamo=True, opset_version=OPSET, verbose=False,
+            input_names=list(inputs), output_names=list(outputs),
+            dynamic_shapes=tuple({0: batch} for _ in inputs),
+        )  # fmt: skip
+    assert program is not None
+    buffer = io.BytesIO()
+    onnx.save(program.model_proto, buffer)
+    proto = onnx.load_from_string(buffer.getvalue())
+    learned = {key for key, _ in model.named_parameters()}
+    _store_in_half(proto, learned)
+    _drop_traces(proto)
+    onnx.checker.check_model(proto)
+    constants = tuple(
+        tensor.name
+        for tensor in proto.graph.initializer
+        if tensor.name not in learned
+        and tensor.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16)
+    )
+    spec = GraphSpec(
+        file=f"{name}.onnx",
+        inputs=tuple(_tensor_spec(value, axis) for value in proto.graph.input),
+        outputs=tuple(_tensor_spec(value, axis) for value in proto.graph.output),
+        constants=constants,
+    )
+    return Exported(proto.SerializeToString(deterministic=True), spec)
+
+
+def _store_in_half(proto: onnx.ModelProto, learned: set[str]) -> None:
+    """Store large weights as float16 followed by a Cast, which runtimes fold when loading.
+
+    Transposed copies of weights, which the exporter makes, keep single precision.
+    """
+    casts = []
+    for tensor in proto.graph.initializer:
+        size = int(np.prod(tensor.dims))
+        wide_enough = size >= HALF_FROM_ELEMENTS and tensor.data_type == TensorProto.FLOAT
+        if not wide_enough or tensor.name not in learned:
+            continue
+        name = tensor.name
+        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), name)
+        tensor.CopyFrom(half)
+        wide = f"{name}/float32"
+        for node in proto.graph.node:
+            for position, used in enumerate(node.input):
+                if used == name:
+                    node.input[position] = wide
+        casts.append(helper.make_node("Cast", [name], [wide], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        proto.graph.node.insert(0, cast)
+
+
+def _drop_traces(proto: onnx.ModelProto) -> None:
+    """Remove stack traces: they name files of the training machine and change from run to run."""
+    proto.doc_string = ""
+    del proto.metadata_props[:]
+    del proto.graph.metadata_props[:]
+    for item in [
+        *proto.graph.node,
+        *proto.graph.input,
+        *proto.graph.output,
+        *proto.graph.value_info,
+    ]:
+        item.doc_string = ""
+        del item.metadata_props[:]
+    del proto.graph.value_info[:]
+
+
+def _tensor_spec(value: onnx.ValueInfoProto, axis: str) -> TensorSpec:
+    kind = value.type.tensor_type
+    shape = tuple(
+        axis if d.dim_param or i == 0 else d.dim_value for i, d in enumerate(kind.shape.dim)
+    )
+    return TensorSpec(value.name, DTYPES[kind.elem_type], shape)

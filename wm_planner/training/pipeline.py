@@ -1,0 +1,243 @@
+"""A whole training run in one folder: autoencoder, latents, then the three networks on them.
+
+Every stage can be interrupted and run again. The folder holds the configuration, what was trained
+on, the curves, the checkpoints and pictures; `export` turns it into bundles.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from wm_planner.errors import ConfigurationError, DataError
+from wm_planner.settings import setting
+from wm_planner.training.autoencoder_training import (
+    autoencoder_loss,
+    build_autoencoder,
+    encode_all,
+    pose_statistics,
+)
+from wm_planner.training.inverse_dynamics_training import inverse_dynamics_loss
+from wm_planner.training.loop import LoopSettings, LossFunction, train
+from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
+from wm_planner.training.networks.denoiser import Denoiser, DenoiserSettings
+from wm_planner.training.networks.inverse_dynamics import InverseDynamics, InverseDynamicsSettings
+from wm_planner.training.networks.value import Value
+from wm_planner.training.source import EpisodeSource
+from wm_planner.training.vocabulary import build_vocabulary
+from wm_planner.training.windows import Windows
+from wm_planner.training.world_model_training import denoiser_loss, value_loss
+
+STAGES = ("autoencoder", "denoiser", "value", "inverse_dynamics")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """One run; ``config/training/<run>.yaml`` mirrors these names."""
+
+    rig: str = setting("simulated_bimanual", help="name of the rig file")
+    camera: str = setting("head", help="camera to look through")
+    dt_s: float = setting(0.2, unit="s", minimum=0.01, maximum=2.0, help="spacing of frames")
+    context_frames: int = setting(2, minimum=1, maximum=8, help="observed frames per dream")
+    horizon: int = setting(12, minimum=2, maximum=32, help="dreamed frames")
+    channels: int = setting(32, minimum=4, maximum=128, help="channels of a latent token")
+    width: int = setting(192, minimum=32, maximum=2048, help="width of the denoiser")
+    layers: int = setting(6, minimum=1, maximum=48, help="layers of the denoiser")
+    autoencoder_steps: int = setting(4000, minimum=1, maximum=10**7, help="optimiser steps")
+    denoiser_steps: int = setting(5000, minimum=1, maximum=10**7, help="optimiser steps")
+    value_steps: int = setting(1500, minimum=1, maximum=10**7, help="optimiser steps")
+    inverse_dynamics_steps: int = setting(2500, minimum=1, maximum=10**7, help="optimiser steps")
+    autoencoder_batch: int = setting(64, minimum=2, maximum=10**5, help="frames a step")
+    denoiser_batch: int = setting(64, minimum=1, maximum=10**5, help="windows a step")
+    value_batch: int = setting(512, minimum=1, maximum=10**5, help="frames a step")
+    inverse_dynamics_batch: int = setting(512, minimum=1, maximum=10**5, help="pairs a step")
+    denoising_steps: int = setting(4, minimum=1, maximum=100, help="evaluations per dream")
+    threads: int = setting(1, minimum=1, maximum=256, help="CPU threads")
+    checkpoint_every: int = setting(250, unit="steps", minimum=1, maximum=10**6, help="checkpoints")
+    seed: int = setting(0, minimum=0, maximum=2**31 - 1, help="of weights, batches and noise")
+
+
+@dataclass
+class Run:
+    """A training run's folder and what it has in memory."""
+
+    folder: Path
+    settings: TrainingSettings
+    source: EpisodeSource
+    data: Mapping[str, Any] = field(default_factory=dict)
+    _latents: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Write down what is being trained, or refuse a folder of another run."""
+        torch.set_num_threads(self.settings.threads)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.vocabulary = build_vocabulary(self.source.instruction)
+        facts: dict[str, Any] = {
+            "settings": dataclasses.asdict(self.settings),
+            "data": dict(self.data),
+            "instructions": sorted({text for text in self.source.instruction if text}),
+            "vocabulary": list(self.vocabulary),
+        }
+        path = self.folder / "run.json"
+        if path.exists():
+            old = json.loads(path.read_text())
+            for key, value in facts.items():
+                if old[key] != json.loads(json.dumps(value)):
+                    raise ConfigurationError(
+                        f"{path}: {key} differs from this run's; continue with the same data and "
+                        "configuration, or choose a new --out folder"
+                    )
+        else:
+            facts = facts | {"commit": _commit(), "machine": _machine(), "started": time.time()}
+            _write_json(path, facts)
+
+    def train(self, stage: str) -> nn.Module:
+        """Train, continue or load one stage; its predecessors must be done."""
+        if stage not in STAGES:
+            raise ConfigurationError(f"stage: got {stage!r}, expected one of {', '.join(STAGES)}")
+        build: dict[str, Callable[[], tuple[nn.Module, LossFunction]]] = {
+            "autoencoder": self._autoencoder,
+            "denoiser": self._denoiser,
+            "value": self._value,
+            "inverse_dynamics": self._inverse_dynamics,
+        }
+        torch.manual_seed(self.settings.seed)
+        model, loss = build[stage]()
+        loop = LoopSettings(
+            steps=getattr(self.settings, f"{stage}_steps"),
+            checkpoint_every=self.settings.checkpoint_every,
+            seed=self.settings.seed,
+        )
+        began = time.time()
+        trained = train(model, loss, loop, self.folder / stage)
+        weights = self.folder / stage / "model.pt"
+        if not weights.exists():
+            _note_time(self.folder / "run.json", stage, time.time() - began)
+        torch.save(trained.state_dict(), weights)
+        return trained
+
+    def load(self, stage: str) -> nn.Module:
+        """The finished network of a stage."""
+        weights = self.folder / stage / "model.pt"
+        if not weights.exists():
+            raise DataError(f"{weights}: missing; train the {stage} first")
+        build = {
+            "autoencoder": self.fresh_autoencoder,
+            "denoiser": self.fresh_denoiser,
+            "value": self.fresh_value,
+            "inverse_dynamics": self.fresh_inverse_dynamics,
+        }
+        model = build[stage]()
+        model.load_state_dict(torch.load(weights, weights_only=True))
+        return model.eval()
+
+    @property
+    def latents(self) -> np.ndarray:
+        """Latents of all frames, (F, tokens, channels) float16, kept in the run's folder."""
+        if self._latents is None:
+            path = self.folder / "latents.npy"
+            if not path.exists():
+                autoencoder = self.load("autoencoder")
+                assert isinstance(autoencoder, Autoencoder)
+                partial = path.with_suffix(".partial.npy")
+                np.save(partial, encode_all(autoencoder, self.source.frames))
+                os.replace(partial, path)
+            self._latents = np.load(path, mmap_mode="r")
+        return self._latents
+
+    # -- fresh networks -------------------------------------------------------------------------
+    def fresh_autoencoder(self) -> Autoencoder:
+        height, width = self.source.frames.shape[1:3]
+        sizes = AutoencoderSettings(
+            height=height, width=width, channels=self.settings.channels,
+            objects=self.source.object_position.shape[1],
+        )  # fmt: skip
+        return build_autoencoder(self.source, sizes, self.settings.seed)
+
+    def fresh_denoiser(self) -> Denoiser:
+        s = self.settings
+        rows, groups = self._grid
+        sizes = DenoiserSettings(
+            tokens=rows * groups, channels=s.channels, rows=rows, groups=groups, layers=s.layers,
+            context_frames=s.context_frames, horizon=s.horizon, width=s.width,
+            vocabulary=len(self.vocabulary),
+        )  # fmt: skip
+        return Denoiser(sizes, *self._pose_statistics)
+
+    def fresh_value(self) -> Value:
+        rows, columns = self._grid
+        return Value(rows * columns, self.settings.channels, len(self.vocabulary))
+
+    def fresh_inverse_dynamics(self) -> InverseDynamics:
+        rows, columns = self._grid
+        sizes = InverseDynamicsSettings(tokens=rows * columns, channels=self.settings.channels)
+        return InverseDynamics(sizes, *self._pose_statistics)
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        height, width = self.source.frames.shape[1:3]
+        return height // 32, width // 32
+
+    @property
+    def _pose_statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, std = pose_statistics(self.source)
+        return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
+
+    # -- stages ---------------------------------------------------------------------------------
+    def _autoencoder(self) -> tuple[nn.Module, LossFunction]:
+        batch = self.settings.autoencoder_batch
+        return self.fresh_autoencoder(), autoencoder_loss(self.source, batch)
+
+    def _denoiser(self) -> tuple[nn.Module, LossFunction]:
+        s = self.settings
+        windows = Windows(self.source, self.latents, self.vocabulary, s.context_frames, s.horizon)
+        return self.fresh_denoiser(), denoiser_loss(windows, s.denoiser_batch)
+
+    def _value(self) -> tuple[nn.Module, LossFunction]:
+        loss = value_loss(self.source, self.latents, self.vocabulary, self.settings.value_batch)
+        return self.fresh_value(), loss
+
+    def _inverse_dynamics(self) -> tuple[nn.Module, LossFunction]:
+        loss = inverse_dynamics_loss(
+            self.source, self.latents, self.settings.inverse_dynamics_batch
+        )
+        return self.fresh_inverse_dynamics(), loss
+
+
+def _note_time(path: Path, stage: str, seconds: float) -> None:
+    facts = json.loads(path.read_text())
+    facts.setdefault("seconds", {})[stage] = round(seconds)
+    _write_json(path, facts)
+
+
+def _write_json(path: Path, facts: Mapping[str, Any]) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(facts, indent=2) + "\n")
+    os.replace(partial, path)
+
+
+def _commit() -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} CPU cores, {platform.machine()}, torch {torch.__version__}"
