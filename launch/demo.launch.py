@@ -1,7 +1,8 @@
 """The whole graph with the simulated robot, waiting for a goal.
 
 ros2 launch wm_planner demo.launch.py task:=pick_lift seed:=1000000
-ros2 action send_goal --feedback /execute_task wm_planner/action/ExecuteTask "{instruction: lift the red cube}"
+then, from another shell, with --feedback before the name to see what happens:
+ros2 action send_goal /execute_task wm_planner/action/ExecuteTask '{instruction: lift the cube}'
 """
 
 from launch import LaunchDescription

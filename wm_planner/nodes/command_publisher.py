@@ -21,6 +21,9 @@ from wm_planner.robot.hand_description import HandDescription
 from wm_planner.robot.rig_description import RigDescription
 from wm_planner.types import Command
 
+#: Controllers refuse a trajectory that is over when it arrives: a late one shall still count.
+SHORTEST_STOP_S = 0.1
+
 
 class CommandPublisher:
     """Publishes commands on the rig's topics and, for the planner and for bags, on our own.
@@ -67,7 +70,7 @@ def arm_trajectory(
     """
     position, velocity = command.joint_position[part], command.joint_velocity[part]
     # One duration for all joints keeps the arm on the straight line in joint space.
-    duration = float((np.abs(velocity) / acceleration_limit[part]).max(initial=1e-3))
+    duration = float((np.abs(velocity) / acceleration_limit[part]).max(initial=SHORTEST_STOP_S))
     # Constant deceleration; a cubic between these two points is exactly that parabola.
     rest = position + velocity * duration / 2
     return JointTrajectory(
@@ -81,5 +84,6 @@ def arm_trajectory(
 
 def gripper_trajectory(hand: HandDescription, command: Command, index: int) -> JointTrajectory:
     """Return the set point of one gripper; without velocities, so that it moves evenly."""
-    fingers = hand.gripper.joint_position(command.gripper_width[index])
-    return JointTrajectory(hand.gripper.joint_names, command.stamp_ns, (0,), (tuple(fingers),))
+    fingers = tuple(hand.gripper.joint_position(command.gripper_width[index]))
+    times = (0, round(SHORTEST_STOP_S * 1e9))
+    return JointTrajectory(hand.gripper.joint_names, command.stamp_ns, times, (fingers, fingers))

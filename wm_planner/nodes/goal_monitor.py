@@ -45,6 +45,12 @@ class GoalReading:
     frames: int
     reached: bool
 
+    def __str__(self) -> str:
+        """Say it in a few words."""
+        known = {"value": self.value, "distance": self.distance}
+        said = (f"{name} {number:.3g}" for name, number in known.items() if np.isfinite(number))
+        return ", ".join(said) or "neither value nor distance is known"
+
 
 class GoalMonitor:
     """Judges frame after frame of one task.

@@ -55,6 +55,9 @@ def graph_actions(simulate: bool) -> list[Any]:
                 respawn=True,
                 respawn_delay=0.5,
                 output="screen",
+                # Five seconds, the default, are not much for a loaded machine to end cleanly in.
+                sigterm_timeout="15",
+                sigkill_timeout="10",
             )
             for process in processes
         ]

@@ -20,6 +20,7 @@ POLL_S = 0.1
 FRESH_S = 1.0
 #: Loading models on a busy machine takes a while.
 TRANSITION_TIMEOUT_S = 120.0
+STATE_CHANGE_TIMEOUT_S = 5.0
 RETRY_S = 2.0
 _NEXT = {
     "unconfigured": ("configure", Transition.TRANSITION_CONFIGURE),
@@ -123,7 +124,7 @@ class LifecycleManager(Node):
         return False
 
     def _await_state_change(self, name: str, state: str) -> None:
-        """The next heartbeat tells the new state; do not ask twice for the same transition."""
-        for _ in range(round(FRESH_S / POLL_S)):
+        """Heartbeats that were under way tell the old state: do not ask for a transition twice."""
+        for _ in range(round(STATE_CHANGE_TIMEOUT_S / POLL_S)):
             if self._watch.beats[name].state != state or self._closing.wait(POLL_S):
                 return

@@ -17,6 +17,9 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import try_shutdown
 
 from wm_planner.errors import UnknownNameError
+from wm_planner.nodes.stage_node import StageNode
+
+_log = logging.getLogger(__name__)
 
 #: Process name to "module:function" that makes its nodes.
 PROCESSES = {
@@ -59,8 +62,11 @@ def run_process(name: str, ros_arguments: Sequence[str]) -> int:
         for node in nodes:
             executor.add_node(node)
         while not ending.is_set():
-            executor.spin_once(timeout_sec=0.2)
+            _spin_once(executor)
     finally:
+        for node in nodes:
+            if isinstance(node, StageNode):
+                node.prepare_to_end()
         # rclpy only drops its threads: a callback still running would lose its node under its feet.
         executor._executor.shutdown(wait=True)
         executor.shutdown(1.0)
@@ -68,6 +74,14 @@ def run_process(name: str, ros_arguments: Sequence[str]) -> int:
             node.destroy_node()
         try_shutdown()
     return 0
+
+
+def _spin_once(executor: MultiThreadedExecutor) -> None:
+    """Turn once; what a callback raises is reported and does not end the whole process."""
+    try:
+        executor.spin_once(timeout_sec=0.2)
+    except Exception:
+        _log.exception("a callback failed")
 
 
 class _RosHandler(logging.Handler):

@@ -26,6 +26,10 @@ class StageNode(LifecycleNode):
         self._label, self._detail = "unconfigured", ""
         self._heart = HeartbeatPublisher(self, lambda: (self._label, self._detail), heartbeat_s)
 
+    def prepare_to_end(self) -> None:
+        """Count as inactive from now on: whatever runs in a callback is to come to its end."""
+        self._label = "finalized"
+
     def destroy_node(self) -> None:
         """Let go of everything, from whatever state."""
         self._heart.close()

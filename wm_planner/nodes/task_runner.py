@@ -120,7 +120,8 @@ class TaskRunner:
         """End the task where its time is over; to be called also while nothing is observed."""
         limit_s = self._timeout_s or settings.task_timeout
         if (now_ns - self.begun_ns) * 1e-9 > limit_s:
-            self.end(Outcome.TIMEOUT, f"not reached within {limit_s:.1f} s")
+            seen = self.status.reading or "nothing was seen"
+            self.end(Outcome.TIMEOUT, f"not reached within {limit_s:.1f} s ({seen})")
 
     def replan_after(self, stamp_ns: int, reason: ReplanReason) -> None:
         """Ask for a plan on the first frame taken after ``stamp_ns``."""
@@ -140,8 +141,9 @@ class TaskRunner:
         reading = self._monitor.read(window.images[camera][-1], settings)
         self.status.reading = reading
         if reading.reached:
-            seen = f"value {reading.value:.2f}, distance {reading.distance:.2f}"
-            self.end(Outcome.SUCCEEDED, f"the last {reading.frames} frames show the goal ({seen})")
+            self.end(
+                Outcome.SUCCEEDED, f"the last {reading.frames} frames show the goal ({reading})"
+            )
         self.check_time(now_ns, settings)
         reason = self._due(window.newest_stamp_ns)
         if self.status.outcome is not None or reason is None:
