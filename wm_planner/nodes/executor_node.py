@@ -22,8 +22,8 @@ from wm_planner.executor import Executor, ExecutorSettings, ExecutorState, Hold
 from wm_planner.nodes import topics
 from wm_planner.nodes.command_publisher import CommandPublisher
 from wm_planner.nodes.configured import declare_config, read_config
-from wm_planner.nodes.conversions.arrays import to_stamp
 from wm_planner.nodes.conversions.plans import plan_from_message
+from wm_planner.nodes.executor_reporter import ExecutorReporter
 from wm_planner.nodes.heartbeat import HeartbeatPublisher
 from wm_planner.nodes.input_watch import InputWatch
 from wm_planner.nodes.joint_reader import JointReader
@@ -32,8 +32,6 @@ from wm_planner.nodes.ticker import Ticker
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.robot.robot_model import RobotModel
 from wm_planner.settings import setting
-
-STATE_PERIOD_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,7 @@ class ExecutorNode(Node):
         self._joint_names = rig.joint_names
         self._reader = JointReader(rig)
         self._commands = CommandPublisher(self, rig, robot.acceleration_limit)
-        self._states = self.create_publisher(
-            msg.ExecutorState, topics.EXECUTOR_STATE_TOPIC, topics.RELIABLE_QOS
-        )
-        self._told, self._told_ns = "", 0
+        self._reporter = ExecutorReporter(self, self._core)
         cameras = [name for name, camera in rig.cameras.items() if camera.required]
         self._cameras = InputWatch([f"camera {name}" for name in cameras])
         for name in cameras:
@@ -104,29 +99,8 @@ class ExecutorNode(Node):
             command = self._core.next_command(now_ns)
             if not isinstance(command, Hold):
                 self._commands.send(command)
-            self._tell(now_ns, -1 if isinstance(command, Hold) else command.step)
-
-    def _tell(self, now_ns: int, step: int) -> None:
-        """Publish the state on every change and at a low rate in between."""
-        state, reason = self._core.state, self._core.reason
-        summary = f"{state.value}: {reason}"
-        if summary == self._told and 0 <= now_ns - self._told_ns < STATE_PERIOD_S * 1e9:
-            return
-        if summary != self._told:
-            self.get_logger().info(summary.removesuffix(": "))
-        self._told, self._told_ns = summary, now_ns
-        self._states.publish(
-            msg.ExecutorState(
-                stamp=to_stamp(now_ns),
-                state=getattr(msg.ExecutorState, state.value),
-                reason=reason,
-                plan_id=self._core.plan.plan_id if self._core.plan else 0,
-                step=step,
-                late_steps=self._core.late_steps,
-                deadline_misses=self._ticker.misses,
-                worst_lateness_s=self._ticker.take_worst_lateness_s(),
-            )
-        )
+            step = -1 if isinstance(command, Hold) else command.step
+            self._reporter.tell(now_ns, step, self._ticker)
 
     def _frame(self, name: str, data: bytes) -> None:
         self._cameras.heard(name, self._now_ns())

@@ -48,7 +48,7 @@ class KeptProcess:
         return time.monotonic() - self._started_at
 
     def start(self) -> None:
-        """Start it in a session of its own, so that Ctrl-C reaches it once, through us."""
+        """Start it; the process leaves our group by itself, so that Ctrl-C only reaches us."""
         output = None if self._log is None else self._log.open("ab")
         try:
             self.process = subprocess.Popen(
@@ -57,7 +57,6 @@ class KeptProcess:
                 stdout=output,
                 stderr=None if output is None else subprocess.STDOUT,
                 env={**self._environment, "WM_PLANNER_PARENT": str(os.getpid())},
-                start_new_session=True,
             )
         finally:
             if output is not None:

@@ -33,6 +33,9 @@ PROCESSES = {
     "rig": "wm_planner.nodes.rig_node:RigNode",
     "lifecycle_manager": "wm_planner.nodes.lifecycle_manager:LifecycleManager",
 }
+#: Thinking gives way to acting: these keep the priority they were started with.
+ACTING = ("executor", "rig")
+NICENESS = 5
 THREADS = 6  # a blocked service or action must not hold up heartbeats
 
 
@@ -48,6 +51,7 @@ def run_process(name: str, ros_arguments: Sequence[str]) -> int:
     module, _, attribute = PROCESSES[name].partition(":")
     make = getattr(importlib.import_module(module), attribute)
     # Our own handlers: rclpy's shut the context down in the middle of what callbacks publish.
+    _take_place(name)
     rclpy.init(args=list(ros_arguments), signal_handler_options=SignalHandlerOptions.NO)
     ending = threading.Event()
     for kind in (signal.SIGINT, signal.SIGTERM):
@@ -74,6 +78,14 @@ def run_process(name: str, ros_arguments: Sequence[str]) -> int:
             node.destroy_node()
         try_shutdown()
     return 0
+
+
+def _take_place(name: str) -> None:
+    """Give way to processes that act, and leave the terminal's Ctrl-C to the supervisor."""
+    if name not in ACTING:
+        os.nice(NICENESS)
+    if os.environ.get("WM_PLANNER_PARENT"):
+        os.setpgid(0, 0)
 
 
 def _spin_once(executor: MultiThreadedExecutor) -> None:

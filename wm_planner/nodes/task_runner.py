@@ -167,6 +167,7 @@ class TaskRunner:
 
     def _take(self, report: PlanReport, now_ns: int, settings: TaskSettings) -> None:
         self.status.report = report
+        self._demand = None  # a stop that came while planning repeats itself if it still stands
         self.rejections.update(report.rejections)
         if isinstance(report.plan, Plan):
             self._plan, self._planless_since_ns = report.plan, None
