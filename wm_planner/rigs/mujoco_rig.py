@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import numpy as np
 
 from wm_planner.errors import RigError, UnknownNameError
 from wm_planner.rigs import simulated_scene as scene
+from wm_planner.rigs.fisheye import FisheyeView, Lens, LensSettings
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.rigs.tasks import TASKS, Scene, Task
 from wm_planner.robot.rig_description import RigDescription, find_rig
@@ -51,13 +53,18 @@ class MujocoRig(SimulatedRig):
     tasks = tuple(TASKS)
 
     def __init__(
-        self, settings: MujocoRigSettings | None = None, description: RigDescription | None = None
+        self,
+        settings: MujocoRigSettings | None = None,
+        description: RigDescription | None = None,
+        head_lens: LensSettings | None = None,
     ) -> None:
         self.settings = settings or MujocoRigSettings()
         self.description = description or find_rig("simulated_bimanual")
         self._reference: Reference
         self._models: dict[str, mujoco.MjModel] = {}
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
+        self._head_lens = head_lens or LensSettings()
+        self._fisheyes: dict[Lens, FisheyeView] = {}
         self._scene_name = ""
         self.task: Task = TASKS["reach"]
         self._load(self.task.scene)
@@ -171,14 +178,35 @@ class MujocoRig(SimulatedRig):
         self, camera: str, height: int | None = None, width: int | None = None
     ) -> np.ndarray:
         """One camera image, shape (height, width, 3), uint8 RGB."""
+        lens = self.lens(camera, height, width)
+        if not lens.fisheye:
+            return self._view(camera, lens.height, lens.width)
+        if lens not in self._fisheyes:
+            self._fisheyes[lens] = FisheyeView(lens)
+        view, angle = self._fisheyes[lens], self.model.camera(camera).fovy
+        pinhole_angle = angle.copy()
+        angle[:] = math.degrees(view.vertical_view)
+        try:
+            return view.resample(self._view(camera, view.source.height, view.source.width))
+        finally:
+            angle[:] = pinhole_angle
+
+    def lens(self, camera: str, height: int | None = None, width: int | None = None) -> Lens:
+        """How a camera of that image size maps directions to pixels."""
         size = (height or self.settings.image_height, width or self.settings.image_width)
+        if camera == "head" and self._head_lens.kind == "fisheye":
+            return Lens.equidistant(*size, math.radians(self._head_lens.view))
+        try:
+            return Lens.pinhole(*size, math.radians(float(self.model.camera(camera).fovy[0])))
+        except KeyError as error:
+            raise RigError(f"camera: got {camera!r}: {error}") from error
+
+    def _view(self, camera: str, height: int, width: int) -> np.ndarray:
+        size = (height, width)
         if size not in self._renderers:
             self._renderers[size] = mujoco.Renderer(self.model, *size)
         renderer = self._renderers[size]
-        try:
-            renderer.update_scene(self.data, camera)
-        except (ValueError, KeyError) as error:
-            raise RigError(f"camera: got {camera!r}: {error}") from error
+        renderer.update_scene(self.data, camera)
         # update_scene switches shadows back on; they cost 20 times the rest of the frame.
         renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
         return renderer.render().copy()
