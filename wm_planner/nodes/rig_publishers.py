@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,6 +68,6 @@ class RigPublishers:
             image = rig.render(name, camera.height, camera.width)
             frame = f"{name}_camera"
             self._images[name].publish(image_to_message(image, now_ns, frame))
-            view = math.radians(float(rig.model.camera(name).fovy[0]))
-            info = camera_info_message(camera.height, camera.width, view, now_ns, frame)
+            lens = rig.lens(name, camera.height, camera.width)
+            info = camera_info_message(lens, now_ns, frame)
             self._infos[name].publish(info)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 
 import numpy as np
@@ -10,6 +9,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from wm_planner.errors import DataError
 from wm_planner.nodes.conversions.arrays import to_stamp
+from wm_planner.rigs.fisheye import Lens
 
 #: Channels of an encoding and which of them are red, green and blue.
 _ENCODINGS = {
@@ -71,16 +71,14 @@ def image_from_compressed(message: CompressedImage) -> np.ndarray:
     return np.ascontiguousarray(image[..., ::-1])
 
 
-def camera_info_message(
-    height: int, width: int, vertical_field_of_view: float, stamp_ns: int, frame_id: str
-) -> CameraInfo:
-    """Describe an ideal pinhole camera with square pixels; the field of view is in rad."""
-    focal = height / (2 * math.tan(vertical_field_of_view / 2))
-    message = CameraInfo(height=height, width=width, distortion_model="plumb_bob")
+def camera_info_message(lens: Lens, stamp_ns: int, frame_id: str) -> CameraInfo:
+    """Describe an ideal camera; the frame is its optical one (REP-103)."""
+    message = CameraInfo(height=lens.height, width=lens.width)
     message.header.stamp = to_stamp(stamp_ns)
     message.header.frame_id = frame_id
-    message.d = [0.0] * 5
-    message.k = [focal, 0.0, width / 2, 0.0, focal, height / 2, 0.0, 0.0, 1.0]
+    message.distortion_model = lens.distortion_model
+    message.d = list(lens.distortion)
+    message.k = lens.matrix.reshape(-1).tolist()
     message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-    message.p = [focal, 0.0, width / 2, 0.0, 0.0, focal, height / 2, 0.0, 0.0, 0.0, 1.0, 0.0]
+    message.p = np.pad(lens.matrix, ((0, 0), (0, 1))).reshape(-1).tolist()
     return message
