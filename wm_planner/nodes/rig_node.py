@@ -25,10 +25,11 @@ from wm_planner.nodes.rig_publishers import RigPublishers
 from wm_planner.nodes.simulation_thread import SimulationThread
 from wm_planner.nodes.topics import LATCHED_QOS, RELIABLE_QOS, RIG_RESET_SERVICE
 from wm_planner.registry import resolve
+from wm_planner.rigs.fisheye import LensSettings
 from wm_planner.rigs.joint_trajectory_controller import TrajectoryRejectedError
 from wm_planner.rigs.rig_controllers import RigControllers
 from wm_planner.robot.rig_description import find_rig
-from wm_planner.settings import setting
+from wm_planner.settings import describe, setting
 
 if TYPE_CHECKING:
     from wm_planner.rigs.mujoco_rig import MujocoRig
@@ -59,6 +60,8 @@ class RigNode(Node):
         fixed = ("simulator", "real_time_factor", "camera_rate")
         self._settings = Parameters(self, RigNodeSettings, read_only=fixed)
         settings = self._settings.current
+        lens = [info.name for info in describe(LensSettings)]
+        self._lens = Parameters(self, LensSettings, prefix="head_lens", read_only=lens).current
         self._rig = find_rig(read_config(self).rig)
         self._simulator: Any = resolve("rigs", settings.simulator)
         # Stamps count on from the wall clock whatever the factor, so that bags have real dates.
@@ -89,7 +92,9 @@ class RigNode(Node):
 
     # -- in the simulation's thread ---------------------------------------------------------------
     def _build(self) -> MujocoRig:
-        return self._simulator(description=self._rig)
+        # Other simulators need not know about lenses.
+        lens = {} if self._lens == LensSettings() else {"head_lens": self._lens}
+        return self._simulator(description=self._rig, **lens)
 
     def _reset(self, rig: MujocoRig, elapsed_ns: int) -> None:
         settings = self._settings.current
