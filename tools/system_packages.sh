@@ -2,7 +2,7 @@
 # Makes sure that the few system packages which pip cannot bring are there: as root installs them,
 # otherwise prints the one command that does. Knows Debian 12 and Ubuntu 24.04 and later.
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/.."
 
 if [[ "$(uname -sm)" != "Linux x86_64" ]]; then
   echo "The ROS 2 wheels on PyPI exist for Linux x86_64 only, this is $(uname -sm)." >&2
@@ -11,7 +11,7 @@ fi
 
 missing=()
 command -v g++ >/dev/null || missing+=(g++)
-if python=$(./find_python.sh 2>/dev/null); then
+if python=$(tools/find_python.sh 2>/dev/null); then
   has() { "$python" -c "$1" 2>/dev/null; }
   name="python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
   [[ "$python" == /usr/bin/python3 ]] && name=python3
@@ -34,10 +34,11 @@ if ! command -v apt-get >/dev/null; then
   echo "Missing: ${missing[*]} (names as on Debian). Install them, then run make again." >&2
   exit 1
 elif ((EUID == 0)); then
-  echo "Installing system packages: ${missing[*]}"
-  apt-get update -q >/dev/null
-  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
-    "${missing[@]}" >/dev/null
+  echo "Missing system packages: ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  tools/quietly.sh "Updating package lists" apt-get update
+  tools/quietly.sh "Installing system packages" \
+    apt-get install -y --no-install-recommends "${missing[@]}"
 else
   echo "Some system packages are missing. Run this, then make again:" >&2
   echo "  sudo apt-get install -y ${missing[*]}" >&2

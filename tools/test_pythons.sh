@@ -31,12 +31,13 @@ for version in "${versions[@]}"; do
   "$python" -m venv "$environment"
   # The pip that comes with old Pythons tries versions for hours where a new one finds them at once.
   tools/quietly.sh "Python $version: pip" "$environment/bin/python" -m pip install --upgrade pip
-  tools/quietly.sh "Python $version: pip install" "$environment/bin/pip" install --no-compile "$root[test]"
+  tools/quietly.sh "Python $version: pip install" \
+    "$environment/bin/pip" install --no-compile "$root[test]"
   (
     cd "$environment"
     bin/python "$root/tools/check_installed.py" --prefix "$environment"
     bin/wm-planner --help >/dev/null
-    # -P and another folder: the installed package is tested, not the checkout.
+    # From another folder: the installed package is tested, not the checkout.
     bin/python -m pytest -q -p no:cacheprovider --rootdir "$root" -c "$root/pyproject.toml" \
       "$root"/test/test_{actions,types,settings}.py
   )
