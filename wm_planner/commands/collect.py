@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kinds",
         nargs="+",
         metavar="KIND[=WEIGHT]",
-        help="expert, recovery (a mistake, mended), failure (not mended), play (random motion)",
+        help="expert, recovery (a mistake, mended), failure (not mended), play (random motion), "
+        "stills (unrelated frames)",
     )
 
 
