@@ -26,6 +26,7 @@ from wm_planner.nodes.task_client import TaskClient
 
 READY_S = 180.0  # on a machine that does something else too
 EXECUTING, STOPPED = msg.ExecutorState.EXECUTING, msg.ExecutorState.STOPPED
+ESTOPPED, HOLDING = msg.ExecutorState.ESTOPPED, msg.ExecutorState.HOLDING
 NEAR = 0.01  # latent distance of a picture that shows the goal
 
 
@@ -45,9 +46,9 @@ class Ears:
         )
         node.create_subscription(JointState, "/joint_states", self._joint, topics.SENSOR_QOS)
 
-    def state_after(self, moment: float, state: int) -> float | None:
-        """When the executor first said that it is in a state, after a moment."""
-        return next((t for t, m in self.states if t >= moment and m.state == state), None)
+    def state_after(self, moment: float, *states: int) -> float | None:
+        """When the executor first said that it is in one of some states, after a moment."""
+        return next((t for t, m in self.states if t >= moment and m.state in states), None)
 
     def path_after(self, moment: float) -> tuple[np.ndarray, np.ndarray]:
         """Times and arm joints (N, 12) that came after a moment."""

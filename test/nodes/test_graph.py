@@ -18,7 +18,7 @@ from wm_planner.nodes import topics
 from wm_planner.nodes.task_client import TaskClient
 
 sys.path.insert(0, str(Path(__file__).parent))
-from graph_fixture import EXECUTING, STOPPED, Graph, graph_of, wait_for
+from graph_fixture import ESTOPPED, EXECUTING, HOLDING, STOPPED, Graph, graph_of, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -94,13 +94,20 @@ def test_that_a_second_client_is_refused_and_a_cancel_ends_the_first(graph):
     assert late == [], "commands went out after the stop"
 
 
-def test_that_the_emergency_stop_silences_everything_until_a_reset(graph):
+@pytest.mark.parametrize("qualities", [topics.LATCHED_QOS, 10, topics.SENSOR_QOS])
+def test_that_the_emergency_stop_silences_everything_until_a_reset(graph, qualities):
     go_home(graph)
     graph.client._cancelled.clear()
     _, (thread, results) = begin_endless_task(graph)
-    button = graph.node.create_publisher(Bool, "/emergency_stop", topics.LATCHED_QOS)
-    pressed = time.time()
-    button.publish(Bool(data=True))
+    button = graph.node.create_publisher(Bool, "/emergency_stop", qualities)
+    begun = time.time()
+
+    def press() -> float | None:
+        button.publish(Bool(data=True))  # again and again: the first may find no listener yet
+        time.sleep(0.05)
+        return graph.ears.state_after(begun, ESTOPPED)
+
+    pressed = wait_for(press, 20, "ESTOPPED")
     thread.join(20.0)
     assert results, "the task did not end"
     assert results[0].outcome == "STOPPED", results
@@ -112,13 +119,15 @@ def test_that_the_emergency_stop_silences_everything_until_a_reset(graph):
     answer = reset.call_async(Trigger.Request())
     wait_for(answer.done, 10, "an answer to the reset")
     assert not answer.result().success, "a reset must not work while the button is pressed"
-    button.publish(Bool(data=False))
-    time.sleep(0.5)
+    for _ in range(5):
+        button.publish(Bool(data=False))
+        time.sleep(0.1)
     assert [t for t, _ in graph.ears.commands if t > pressed + STOP_S] == []
     answer = reset.call_async(Trigger.Request())
     wait_for(answer.done, 10, "an answer to the reset")
     assert answer.result().success
     assert graph.client.run("", lifted_picture(), timeout_s=40.0).outcome == "SUCCEEDED"
+    graph.node.destroy_publisher(button)
 
 
 def test_that_kill_9_of_the_planner_stops_the_arms_and_the_task_goes_on(graph):
@@ -132,7 +141,9 @@ def test_that_kill_9_of_the_planner_stops_the_arms_and_the_task_goes_on(graph):
     killed = time.time()
     kept.process.kill()
 
-    stopped = wait_for(lambda: graph.ears.state_after(killed, STOPPED), 5, "STOPPED")
+    # A plan that happens to end within the heartbeat's timeout leads to HOLDING instead.
+    resting = (STOPPED, HOLDING)
+    stopped = wait_for(lambda: graph.ears.state_after(killed, *resting), 5, "STOPPED")
     again = wait_for(lambda: graph.ears.state_after(stopped, EXECUTING), 90, "EXECUTING again")
     assert kept.restarts >= 1
     times, path = graph.ears.path_after(killed)
@@ -148,10 +159,3 @@ def test_that_kill_9_of_the_planner_stops_the_arms_and_the_task_goes_on(graph):
     assert results, "the task did not end"
     assert results[0].outcome in ("CANCELED", "TIMEOUT")
     assert results[0].attempts >= 2
-
-
-def test_that_each_stage_may_have_a_process_of_its_own(tmp_path):
-    with graph_of(tmp_path, composed=False) as graph:
-        assert len(graph.supervisor.keeper.kept) == 7
-        outcome = graph.client.run("", lifted_picture(), timeout_s=60.0)
-        assert outcome.outcome == "SUCCEEDED", outcome

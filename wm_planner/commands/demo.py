@@ -11,10 +11,13 @@ import json
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wm_planner.commands.up import add_graph_arguments
 from wm_planner.errors import ConfigurationError, RigError
+
+if TYPE_CHECKING:
+    from wm_planner.robot.rig_description import RigDescription
 
 NAME = "demo"
 HELP = "one task on the simulated robot over real ROS 2, with video and report"
@@ -32,12 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 where the task succeeded, 1 where it did not."""
+    from wm_planner.assembly import load_bundles, load_config
     from wm_planner.rigs.tasks import TASKS
+    from wm_planner.robot.rig_description import find_rig
 
     if args.task not in TASKS:
         raise ConfigurationError(f"task: got {args.task!r}, expected one of {', '.join(TASKS)}")
     if args.instruction is None:
         args.instruction = TASKS[args.task].instructions[0]
+    # What would only fail once everything runs is looked at first.
+    config = load_config(Path(args.config).resolve() if args.config else None)
+    rig = find_rig(config.rig)
+    load_bundles(config, rig)
     out = args.out or Path("runs", time.strftime("%Y%m%d-%H%M%S-demo"))
     if out.exists():
         raise ConfigurationError(f"{out} exists: choose another --out, or remove it")
@@ -45,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     partial = out.with_name(f"{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    facts = _act(args, partial)
+    facts = _act(args, rig, partial)
     _report(args, partial, facts)
     partial.rename(out)
     word = "succeeded" if facts["success"] else "did not succeed"
@@ -53,20 +62,16 @@ def run(args: argparse.Namespace) -> int:
     return 0 if facts["success"] else 1
 
 
-def _act(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def _act(args: argparse.Namespace, rig: RigDescription, folder: Path) -> dict[str, Any]:
     """Bring the graph up, do the task, take everything down; returns what is known about it."""
-    from wm_planner.assembly import load_config
     from wm_planner.commands.demo_progress import DemoProgress
     from wm_planner.nodes.demo_session import run_recorded_task
     from wm_planner.nodes.graph_session import ros_context, running_graph, stay_on_this_machine
     from wm_planner.nodes.process_table import GraphOptions
-    from wm_planner.robot.rig_description import find_rig
 
     stay_on_this_machine()
-    config = Path(args.config).resolve() if args.config else None
-    rig = find_rig(load_config(config).rig)
     options = GraphOptions(
-        config=str(config or ""),
+        config=str(Path(args.config).resolve()) if args.config else "",
         composed=not args.separate,
         simulator=args.simulator,
         task=args.task,
@@ -84,7 +89,13 @@ def _act(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             raise RigError(f"the graph did not come up: {why}; see {folder}/logs")
         progress.say(f"“{args.instruction}”")
         result = run_recorded_task(
-            context, rig, folder / "bag", args.instruction, args.timeout, progress.feedback
+            context,
+            rig,
+            folder / "bag",
+            args.instruction,
+            args.timeout,
+            args.real_time_factor != 1.0,
+            progress.feedback,
         )
         progress.say("shutting down")
         restarts = {name: kept.restarts for name, kept in supervisor.keeper.kept.items()}

@@ -12,6 +12,7 @@ from typing import Any
 from rclpy.context import Context
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from std_msgs.msg import Bool
 
 from wm_planner.nodes.recorder import Recorder
@@ -48,6 +49,7 @@ class PhysicsJudge:
     """
 
     def __init__(self, node: Node) -> None:
+        self._node = node
         self._done_since: float | None = None
         node.create_subscription(Bool, SUCCESS_TOPIC, self._heard, RELIABLE_QOS)
 
@@ -55,13 +57,18 @@ class PhysicsJudge:
     def done_for_s(self) -> float:
         """How long the task has been done without a break, s; 0 while it is not."""
         since = self._done_since
-        return 0.0 if since is None else time.monotonic() - since
+        return 0.0 if since is None else ros_seconds(self._node) - since
 
     def _heard(self, message: Bool) -> None:
         if not message.data:
             self._done_since = None
         elif self._done_since is None:
-            self._done_since = time.monotonic()
+            self._done_since = ros_seconds(self._node)
+
+
+def ros_seconds(node: Node) -> float:
+    """The node's clock, simulated or not, in s."""
+    return float(node.get_clock().now().nanoseconds) * 1e-9
 
 
 def run_recorded_task(
@@ -70,6 +77,7 @@ def run_recorded_task(
     bag: Path,
     instruction: str,
     timeout_s: float,
+    simulated_time: bool,
     on_feedback: Callable[[Any], None],
 ) -> DemoResult:
     """Send a goal to the running graph and record until a moment after its end.
@@ -80,10 +88,12 @@ def run_recorded_task(
         bag: folder to write.
         instruction: what is asked for.
         timeout_s: for the planner.
+        simulated_time: whether the graph runs on /clock.
         on_feedback: called with the action's feedback messages.
     """
-    recorder = Recorder(bag, rig, context=context)
-    node = Node("demo", context=context)
+    clock = [Parameter("use_sim_time", value=simulated_time)]
+    recorder = Recorder(bag, rig, context=context, parameter_overrides=clock)
+    node = Node("demo", context=context, parameter_overrides=clock)
     judge, client = PhysicsJudge(node), TaskClient(node)
     executor = MultiThreadedExecutor(3, context=context)
     for one in (recorder, node):
@@ -108,7 +118,9 @@ def run_recorded_task(
         if ended_by_judge.is_set() and outcome.outcome == "CANCELED":
             seen = f"physics saw it done for {DONE_FOR_S:.0f} s, which the planner had not noticed"
             outcome = replace(outcome, message=seen)
-        time.sleep(AFTERWARDS_S)
+        end_s, longest = ros_seconds(node) + AFTERWARDS_S, time.monotonic() + 10 * AFTERWARDS_S
+        while ros_seconds(node) < end_s and time.monotonic() < longest:
+            time.sleep(0.05)
         return DemoResult(judge.done_for_s > 0.0, outcome, dict(recorder.counts))
     finally:
         recorder.close()

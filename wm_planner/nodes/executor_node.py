@@ -74,7 +74,8 @@ class ExecutorNode(Node):
         )
         stop = rig.topics.emergency_stop
         self._stop_pressed = False
-        self.create_subscription(Bool, stop, self._emergency_stop, topics.LATCHED_QOS)
+        for quality in topics.EMERGENCY_STOP_QOS:
+            self.create_subscription(Bool, stop, self._emergency_stop, quality)
         self.create_service(Trigger, topics.ESTOP_RESET_SERVICE, self._reset)
         self._planner = f"{self.get_namespace().rstrip('/')}/planner"
         self._heart = HeartbeatPublisher(

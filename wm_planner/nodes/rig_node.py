@@ -23,7 +23,7 @@ from wm_planner.nodes.heartbeat import HeartbeatPublisher
 from wm_planner.nodes.parameters import Parameters
 from wm_planner.nodes.rig_publishers import RigPublishers
 from wm_planner.nodes.simulation_thread import SimulationThread
-from wm_planner.nodes.topics import LATCHED_QOS, RELIABLE_QOS, RIG_RESET_SERVICE
+from wm_planner.nodes.topics import EMERGENCY_STOP_QOS, RELIABLE_QOS, RIG_RESET_SERVICE
 from wm_planner.registry import resolve
 from wm_planner.rigs.fisheye import LensSettings
 from wm_planner.rigs.joint_trajectory_controller import TrajectoryRejectedError
@@ -76,7 +76,8 @@ class RigNode(Node):
                 JointTrajectory, topic, partial(self._follow, topic), RELIABLE_QOS
             )
         stop_topic = self._rig.topics.emergency_stop
-        self.create_subscription(Bool, stop_topic, self._emergency_stop, LATCHED_QOS)
+        for quality in EMERGENCY_STOP_QOS:
+            self.create_subscription(Bool, stop_topic, self._emergency_stop, quality)
         self.create_service(Trigger, RIG_RESET_SERVICE, self._reset_requested)
         self._simulation = SimulationThread(
             self._build, self._reset, self._stepped, settings.real_time_factor

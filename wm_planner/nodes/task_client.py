@@ -20,6 +20,8 @@ from wm_planner.nodes.topics import EXECUTE_TASK_ACTION
 
 POLL_S = 0.1
 ATTEMPTS = 3
+#: A planner that is silent for this long is gone, and this long one may take to come back.
+SILENT_S, COMES_BACK_S = 10.0, 60.0
 OUTCOMES = {
     getattr(ExecuteTask.Result, name): name
     for name in (
@@ -36,7 +38,7 @@ class TaskOutcome:
     Attributes:
         outcome: SUCCEEDED, TIMEOUT, ... as in ExecuteTask.action; LOST where nobody could tell.
         message: one line for a person.
-        duration_s: since it was accepted, s.
+        duration_s: while planners worked on it, s on the ROS clock.
         plans: how many were executed.
         attempts: how often the goal was sent, more than once after a restart of the planner.
     """
@@ -82,41 +84,42 @@ class TaskClient:
         Args:
             instruction: empty for none.
             image: picture of the end, (h, w, 3) uint8 RGB, or None.
-            timeout_s: for the planner; we wait somewhat longer.
+            timeout_s: on the ROS clock; the planner keeps it, over all attempts.
             on_feedback: called with each feedback message.
         """
-        begun = time.monotonic()
+        spent_s = 0.0
         for attempt in range(1, ATTEMPTS + 1):
-            left_s = timeout_s - (time.monotonic() - begun)
-            if left_s <= 0.0:
-                break
-            goal = ExecuteTask.Goal(instruction=instruction, timeout_s=left_s)
+            goal = ExecuteTask.Goal(instruction=instruction, timeout_s=timeout_s - spent_s)
             if image is not None:
                 goal.goal_image = image_to_message(image)
-            result = self._attempt(goal, left_s, on_feedback)
+            elapsed = [0.0]
+
+            def feedback(message: Any, elapsed: list[float] = elapsed) -> None:
+                elapsed[0] = message.feedback.elapsed_s
+                on_feedback(message.feedback)
+
+            result = self._attempt(goal, feedback)
+            spent_s += elapsed[0]
             if result is not None:
                 name = OUTCOMES.get(result.outcome, "UNKNOWN")
-                return TaskOutcome(
-                    name, result.message, time.monotonic() - begun, result.plans, attempt
-                )
+                spent_s += max(result.duration_s - elapsed[0], 0.0)
+                return TaskOutcome(name, result.message, spent_s, result.plans, attempt)
+            if spent_s >= timeout_s:
+                break
         gone = "the planner went away and did not finish the task"
-        return TaskOutcome("LOST", gone, time.monotonic() - begun, 0, attempt)
+        return TaskOutcome("LOST", gone, spent_s, 0, attempt)
 
-    def _attempt(self, goal: Any, left_s: float, on_feedback: Callable[[Any], None]) -> Any:
+    def _attempt(self, goal: Any, on_feedback: Callable[[Any], None]) -> Any:
         """Return the result, or None where the planner was gone before there was one."""
-        deadline = time.monotonic() + left_s + 5.0
-        if not self._client.wait_for_server(left_s) or not self._wait_until_active(deadline):
+        if not self._wait_until_active():
             return None
         instance = self._watch.beats[self._planner].instance
 
         def gone() -> bool:
             beat = self._watch.beats[self._planner]
-            return beat.instance != instance or time.monotonic() > deadline
+            return beat.instance != instance or self._watch.age_s(self._planner) > SILENT_S
 
-        def feedback(message: Any) -> None:
-            on_feedback(message.feedback)
-
-        sent = self._client.send_goal_async(goal, feedback_callback=feedback)
+        sent = self._client.send_goal_async(goal, feedback_callback=on_feedback)
         if not _wait(sent, gone):
             return None
         self._handle = sent.result()
@@ -128,10 +131,18 @@ class TaskClient:
         finished = self._handle.get_result_async()
         return finished.result().result if _wait(finished, gone) else None
 
-    def _wait_until_active(self, deadline: float) -> bool:
+    def _wait_until_active(self) -> bool:
+        """Wait for a planner that is there, active and known to serve the action."""
+        deadline = time.monotonic() + COMES_BACK_S
         while time.monotonic() < deadline:
             beat = self._watch.beats.get(self._planner)
-            if beat is not None and beat.state == "active" and self._watch.age_s(self._planner) < 1:
+            here = beat is not None and self._watch.age_s(self._planner) < 1.0
+            if (
+                here
+                and beat is not None
+                and beat.state == "active"
+                and self._client.wait_for_server(POLL_S)
+            ):
                 return True
             time.sleep(POLL_S)
         return False

@@ -48,5 +48,8 @@ LATCHED_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
+#: The emergency stop is heard twice: latched by who comes late, and from whoever presses it with
+#: other qualities (a bare `ros2 topic pub`), which a latched subscription would silently ignore.
+EMERGENCY_STOP_QOS = (LATCHED_QOS, SENSOR_QOS)
 #: Every node of the graph beats on one topic: deep enough that no node hides another.
 HEARTBEAT_QOS = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -79,7 +79,9 @@ def _pages(
         row = PANEL[0] + CAPTION + 10
         reading = _latest(progress_ns, recording.progress, stamp)
         if reading is not None:
-            text = f"{reading.stage}, value {reading.value:.2f} of {reading.value_limit:.2f}"
+            known = np.isfinite(reading.value)
+            value = f", value {reading.value:.2f} of {reading.value_limit:.2f}" if known else ""
+            text = f"{reading.stage}{value}"
             draw.text((MARGIN, row), text, INK, small)
             share = min(max(float(reading.value), 0.0), 1.0) if np.isfinite(reading.value) else 0.0
             bar = (MARGIN, row + 22, MARGIN + PANEL[1], row + 30)
