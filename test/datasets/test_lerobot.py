@@ -6,9 +6,10 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from episodes import make_episode
+from episodes import make_episode, make_fields
 
 from wm_planner.datasets import lerobot_format as layout
+from wm_planner.datasets.episode import Episode
 from wm_planner.datasets.lerobot_index import begin, finish
 from wm_planner.datasets.lerobot_reader import LeRobotDataset
 from wm_planner.datasets.lerobot_writer import shard_seeds, write_shard
@@ -204,9 +205,25 @@ def test_that_the_card_counts_episodes(root):
     assert "Seeds 0 to 4." in card
 
 
-def test_that_episodes_of_one_shard_must_agree(tmp_path):
-    with pytest.raises(DataError, match="differ in cameras or objects"):
-        write_shard(tmp_path, 0, [make_episode(0), make_episode(1, objects=("bar",))], fps=5)
+def test_that_scenes_may_differ_within_a_shard(tmp_path):
+    bar, cube = make_episode(0, objects=("bar",)), make_episode(1, objects=("cube", "tray"))
+    none = make_episode(2, objects=())
+    write_shard(tmp_path, 0, [bar, none, cube], fps=5)
+    finish(tmp_path, "two_arms", fps=5)
+    dataset = LeRobotDataset(tmp_path)
+    assert dataset.object_names == ("bar", "cube", "tray")
+    present = [dataset.object_visible[i].tolist() for i in dataset.episode_offsets[:-1]]
+    assert present == [[True, False, False], [False] * 3, [False, True, True]]
+    np.testing.assert_array_equal(
+        dataset.object_position[dataset.episode_offsets[2] :, 1:], cube.object_position
+    )
+
+
+def test_that_episodes_of_one_shard_must_have_the_same_cameras(tmp_path):
+    wrist = make_fields(1)
+    wrist["images"] = {"wrist": wrist["images"]["head"]}
+    with pytest.raises(DataError, match=r"differ in cameras: \('head',\), \('wrist',\)"):
+        write_shard(tmp_path, 0, [make_episode(0), Episode.from_mapping(wrist)], fps=5)
 
 
 def test_that_a_dataset_can_be_moved(root, tmp_path):

@@ -8,6 +8,7 @@ says where each episode begins and ends.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,27 @@ def object_columns(object_names: tuple[str, ...]) -> tuple[Column, ...]:
         Column("simulator.object_position", "object_position", "float32", axes),
         Column("simulator.object_visible", "object_visible", "bool", object_names),
     )
+
+
+def union(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """All names, each once, in the order of their first appearance."""
+    return tuple(dict.fromkeys(name for group in groups for name in group))
+
+
+def spread(values: np.ndarray, own: tuple[str, ...], names: tuple[str, ...]) -> np.ndarray:
+    """Puts what some scene's objects have among all objects; absent ones are zeros.
+
+    Args:
+        values: Shape (N, len(own), ...).
+        own: Names of the scene's objects.
+        names: Names of all objects.
+
+    Returns:
+        Shape (N, len(names), ...).
+    """
+    wide = np.zeros((len(values), len(names), *values.shape[2:]), values.dtype)
+    wide[:, [names.index(name) for name in own]] = values
+    return wide
 
 
 def columns(object_names: tuple[str, ...]) -> tuple[Column, ...]:

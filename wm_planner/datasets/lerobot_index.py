@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def finish(root: Path, robot_type: str, fps: int) -> None:
     paths = {number: layout.file_paths(root, number, ()) for number in numbers}
     tables = {number: pq.read_table(paths[number]["episodes"]) for number in numbers}
     sizes = _image_sizes(tables[numbers[0]])
-    names = _union(_object_names(paths[number]["data"]) for number in numbers)
+    names = layout.union(_object_names(paths[number]["data"]) for number in numbers)
     instructions = sorted({task for table in tables.values() for task in _instructions(table)})
 
     episodes = frames = 0
@@ -132,12 +131,10 @@ def _frame_values(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     values = {
         column.key: layout.column_values(table, column, path) for column in layout.columns(own)
     }
-    places = [names.index(name) for name in own]
     for column in layout.object_columns(names):
-        wide = np.zeros((len(table), len(names), len(column.names) // len(names)), column.dtype)
-        if own:
-            wide[:, places] = values[column.key].reshape(len(table), len(own), -1)
-        values[column.key] = wide
+        scene = values.get(column.key, np.zeros((len(table), 0), column.dtype))
+        each = len(column.names) // len(names)
+        values[column.key] = layout.spread(scene.reshape(len(table), len(own), each), own, names)
     return values
 
 
@@ -162,10 +159,6 @@ def _instructions(episodes: pa.Table) -> list[str]:
 
 def _object_names(path: Path) -> tuple[str, ...]:
     return tuple(json.loads(pq.read_schema(path).metadata[OBJECT_NAMES]))
-
-
-def _union(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for group in groups for name in group))
 
 
 def _replaced(table: pa.Table, name: str, array: pa.Array) -> pa.Table:

@@ -39,16 +39,16 @@ def write_shard(root: Path, number: int, episodes: Sequence[Episode], fps: int) 
     Args:
         root: The dataset's folder.
         number: 0, 1, ... The order of the numbers is the order of the episodes in the dataset.
-        episodes: At least one, all with the same cameras, image sizes and objects.
+        episodes: At least one, all with the same cameras and image sizes.
         fps: Frames per second of the episodes.
     """
     first = episodes[0]
     cameras = tuple(sorted(first.images))
     for episode in episodes:
-        if tuple(sorted(episode.images)) != cameras or episode.object_names != first.object_names:
+        if tuple(sorted(episode.images)) != cameras:
             raise DataError(
-                f"seeds {first.seed} and {episode.seed} differ in cameras or objects: "
-                f"{cameras} {first.object_names}, {tuple(episode.images)} {episode.object_names}"
+                f"seeds {first.seed} and {episode.seed} differ in cameras: {cameras}, "
+                f"{tuple(sorted(episode.images))}"
             )
     paths = layout.file_paths(root, number, cameras)
     for path in paths.values():
@@ -99,7 +99,7 @@ def write_frames(path: Path, table: pa.Table) -> None:
 
 def _frames_table(episodes: Sequence[Episode], fps: int) -> pa.Table:
     """The rows of all episodes; running indices count from 0 and are set by `finish`."""
-    names = episodes[0].object_names
+    names = layout.union(episode.object_names for episode in episodes)
     lengths = [len(episode) for episode in episodes]
     frame_index = np.concatenate([np.arange(length) for length in lengths])
     values = {
@@ -109,8 +109,10 @@ def _frames_table(episodes: Sequence[Episode], fps: int) -> pa.Table:
         "index": np.arange(sum(lengths)),
         "task_index": np.zeros(sum(lengths)),
     }
-    for column in (*layout.COLUMNS, *layout.object_columns(names)):
-        parts = [getattr(episode, column.field) for episode in episodes]
+    for column in layout.COLUMNS:
+        values[column.key] = np.concatenate([getattr(e, column.field) for e in episodes])
+    for column in layout.object_columns(names):
+        parts = [layout.spread(getattr(e, column.field), e.object_names, names) for e in episodes]
         values[column.key] = np.concatenate(parts)
     return frames_table(values, names)
 
