@@ -1,4 +1,4 @@
-"""Plans by imagination: dream futures, invert them into actions, filter, choose, execute, repeat."""
+"""Planning by imagination: dream futures, invert them into actions, filter, choose, act a little."""
 
 from __future__ import annotations
 
