@@ -90,7 +90,7 @@ def encode_all(model: Autoencoder, frames: np.ndarray, batch: int = 256) -> np.n
     """Latents of all frames, shape (F, tokens, channels), float16."""
     out = []
     for start in range(0, len(frames), batch):
-        image = torch.from_numpy(np.ascontiguousarray(frames[start : start + batch]))
+        image = torch.from_numpy(np.array(frames[start : start + batch]))
         with torch.autocast("cpu", torch.bfloat16):
             latent: Tensor = model.encode(image)
         out.append(latent.float().numpy().astype(np.float16))

@@ -12,12 +12,14 @@ import numpy as np
 import torch
 
 from wm_planner import actions
+from wm_planner.bundle import SamplerSpec
 from wm_planner.training.autoencoder_training import encode_all
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.windows import Windows
+from wm_planner.world_models.sampler import denoise, signal_levels
 
 BATCH = 32
 
@@ -90,18 +92,21 @@ def _sample(
     outcome: int, steps: int, generator: torch.Generator,
 ) -> np.ndarray:  # fmt: skip
     count, s = len(context), denoiser.settings
-    x = torch.randn((count, s.horizon, s.tokens, s.channels), generator=generator)
+    noise = torch.randn((count, s.horizon, s.tokens, s.channels), generator=generator).numpy()
     conditions = (
         torch.from_numpy(words), torch.zeros(count, s.tokens, s.channels), torch.zeros(count, 1),
         torch.from_numpy(targets), torch.full((count, s.horizon), given),
         torch.full((count,), outcome),
     )  # fmt: skip
-    for step in range(steps):
-        level = step / steps
-        signal = torch.full((count, s.horizon), level)
-        clean = denoiser(torch.from_numpy(context), x, signal, *conditions)
-        x = clean if step == steps - 1 else x + (clean - x) / (1 - level) / steps
-    return x.numpy()
+
+    def predict_clean(noisy: np.ndarray, signal: float) -> np.ndarray:
+        level = torch.full((count, s.horizon), signal)
+        clean: torch.Tensor = denoiser(
+            torch.from_numpy(context), torch.from_numpy(noisy), level, *conditions
+        )
+        return clean.numpy()
+
+    return denoise(predict_clean, noise, signal_levels(SamplerSpec(steps=steps)))
 
 
 @torch.no_grad()

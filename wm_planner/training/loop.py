@@ -87,7 +87,7 @@ def train(model: nn.Module, loss: LossFunction, settings: LoopSettings, folder: 
     curve = _Curve(folder, start)
     began = time.monotonic()
     bar = tqdm(range(start, settings.steps), initial=start, total=settings.steps,
-               desc=folder.name, unit="step", mininterval=5.0)  # fmt: skip
+               desc=folder.name, unit="step", mininterval=5.0, disable=None)  # fmt: skip
     model.train()
     step = start
     try:
@@ -113,8 +113,10 @@ def train(model: nn.Module, loss: LossFunction, settings: LoopSettings, folder: 
         _save(checkpoint, step, settings, model, averaged, optimisers, generator)
         logger.warning("%s: interrupted at step %d; run again to continue", folder.name, step)
         raise
+    finally:
+        curve.close()
+        bar.close()
     _save(checkpoint, settings.steps, settings, model, averaged, optimisers, generator)
-    curve.close()
     logger.info(
         "%s: %d steps in %.0f s", folder.name, settings.steps - start, time.monotonic() - began
     )

@@ -72,7 +72,7 @@ def export(
     buffer = io.BytesIO()
     onnx.save(program.model_proto, buffer)
     proto = onnx.load_from_string(buffer.getvalue())
-    learned = {key for key, _ in model.named_parameters()}
+    learned = _learned(proto, model)
     _store_in_half(proto, learned)
     _drop_traces(proto)
     onnx.checker.check_model(proto)
@@ -91,11 +91,20 @@ def export(
     return Exported(proto.SerializeToString(deterministic=True), spec)
 
 
-def _store_in_half(proto: onnx.ModelProto, learned: set[str]) -> None:
-    """Store large weights as float16 followed by a Cast, which runtimes fold when loading.
+def _learned(proto: onnx.ModelProto, model: nn.Module) -> set[str]:
+    """Names of initialisers that hold a parameter, as it is or, under a new name, transposed."""
+    names = {key for key, _ in model.named_parameters()}
+    matrices = [p.detach().numpy() for p in model.parameters() if p.ndim == 2]
+    for tensor in proto.graph.initializer:
+        if tensor.name not in names and len(tensor.dims) == 2:
+            value = numpy_helper.to_array(tensor)
+            if any(value.shape == m.shape[::-1] and np.array_equal(value, m.T) for m in matrices):
+                names.add(tensor.name)
+    return names
 
-    Transposed copies of weights, which the exporter makes, keep single precision.
-    """
+
+def _store_in_half(proto: onnx.ModelProto, learned: set[str]) -> None:
+    """Store large weights as float16 followed by a Cast, which runtimes fold when loading."""
     casts = []
     for tensor in proto.graph.initializer:
         size = int(np.prod(tensor.dims))

@@ -12,6 +12,11 @@ from wm_planner.errors import UnknownNameError
 _WORD = re.compile(r"[^\W\d_]+")
 
 
+def words_of(sentence: str) -> set[str]:
+    """Return the lower-case words of a sentence."""
+    return set(_WORD.findall(sentence.lower()))
+
+
 def word_vector(
     instruction: str | None, vocabulary: Sequence[str], examples: Sequence[str]
 ) -> np.ndarray:
@@ -26,7 +31,7 @@ def word_vector(
     vector = np.zeros(len(vocabulary), np.float32)
     if instruction is None:
         return vector
-    words = set(_WORD.findall(instruction.lower()))
+    words = words_of(instruction)
     vector[:] = [word in words for word in vocabulary]
     if not vector.any():
         raise UnknownNameError("instruction", instruction, examples)

@@ -1,0 +1,106 @@
+"""The scripted experts do their tasks by physics; idle hands do not; seeds fix the scene."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from wm_planner import actions
+from wm_planner.rigs.collection import KINDS, draw, record_episode
+from wm_planner.rigs.mujoco_rig import MujocoRig
+from wm_planner.rigs.tasks import TASKS
+from wm_planner.robot.robot_model import RobotModel
+
+RIGID = [name for name in TASKS if TASKS[name].scene == "tabletop"]
+
+
+@pytest.fixture(scope="module")
+def rig():
+    rig = MujocoRig()
+    yield rig
+    rig.close()
+
+
+@pytest.fixture(scope="module")
+def robot(rig):
+    return RobotModel(rig.description)
+
+
+@pytest.mark.parametrize("task", RIGID)
+def test_expert_succeeds_and_records_what_hardware_would_see(rig, robot, task):
+    episode = record_episode(rig, robot, task, seed=900_003, kind="expert")
+    assert episode["success"]
+    assert episode["instruction"] in TASKS[task].instructions
+    count = len(episode["image"])
+    assert episode["image"].shape == (count, 96, 128, 3)
+    assert episode["step_good"].all()
+    target = actions.unpack(episode["hand_target"])
+    again = actions.decode(actions.unpack(episode["hand_pose"]), episode["action"])
+    np.testing.assert_allclose(again.position, target.position, atol=1e-9)
+    # The hands follow: where they were told to be is about where they are one frame later.
+    late = actions.unpack(episode["hand_pose"][1:]).position - target.position[:-1]
+    assert np.median(np.linalg.norm(late, axis=-1)) < 0.02
+
+
+@pytest.mark.parametrize("task", RIGID)
+def test_doing_nothing_does_not_succeed(rig, task):
+    rig.reset(task, seed=900_004)
+    rig.step(1.0)
+    assert not rig.succeeded()
+
+
+@pytest.mark.parametrize("mistake", ["misgrasp", "drop", "shift"])
+def test_expert_mends_its_mistakes(rig, robot, mistake):
+    from wm_planner.rigs.performance import Performance
+
+    rig.reset("pick_lift", seed=900_005)
+    performance = Performance(rig, robot, np.random.default_rng(1))
+    TASKS["pick_lift"].perform(performance, mistake)
+    assert rig.succeeded()
+    assert performance.step > 20  # longer than doing it right at once
+    assert all(performance.record.step_good) == (mistake == "shift")
+
+
+def test_failure_episode_fails_and_says_so(rig, robot):
+    episode = record_episode(rig, robot, "pick_lift", seed=900_006, kind="failure")
+    assert not episode["success"]
+    assert not episode["step_good"][:-1].any()
+
+
+def test_same_seed_gives_the_same_episode(rig, robot):
+    first, second = (record_episode(rig, robot, "reach", 900_007, "expert") for _ in range(2))
+    np.testing.assert_array_equal(first["image"], second["image"])
+    np.testing.assert_array_equal(first["action"], second["action"])
+    other = record_episode(rig, robot, "reach", 900_008, "expert")
+    assert not np.array_equal(first["object_position"][0], other["object_position"][0])
+
+
+def test_stills_are_unrelated_frames_with_readable_hands(rig, robot):
+    episode = record_episode(rig, robot, "reach", 900_009, "stills")
+    assert episode["kind"] == "stills" and not episode["step_good"].any()
+    jump = np.diff(episode["hand_pose"][:, :3], axis=0)
+    assert np.linalg.norm(jump, axis=1).mean() > 0.05
+    seen = robot.hand_poses(episode["joint_position"], episode["gripper_width"])
+    np.testing.assert_allclose(actions.pack(seen), episode["hand_pose"], atol=1e-6)
+
+
+def test_draw_covers_tasks_and_kinds():
+    drawn = {draw(seed) for seed in range(400)}
+    assert {kind for _, kind in drawn} == set(KINDS)
+    assert len({task for task, _ in drawn}) >= 4
+
+
+def test_objects_are_at_least_eight_pixels_across(rig):
+    """On the model's 96x128 image the cube is seen as red pixels."""
+    from wm_planner import images
+
+    widths = []
+    for seed in range(900_010, 900_022):
+        rig.reset("pick_lift", seed)
+        image = images.fit(rig.render("head"), 96, 128).astype(int)
+        red = (image[..., 0] > 90) & (image[..., 0] > 2.2 * image[..., 1:].max(-1))
+        columns = np.flatnonzero(red.any(0))
+        if len(columns):
+            widths.append(columns.max() - columns.min() + 1)
+    assert len(widths) >= 9  # an arm may hide it now and then
+    assert np.median(widths) >= 8

@@ -1,0 +1,115 @@
+"""What must hold of the networks whatever their weights are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the [train] extra")
+
+from wm_planner.training.networks.denoiser import (  # noqa: E402
+    Denoiser,
+    DenoiserSettings,
+    _pack,
+    _unpack,
+)
+from wm_planner.training.vocabulary import build_vocabulary, multi_hot  # noqa: E402
+from wm_planner.training.windows import FAILURE, SUCCESS, UNKNOWN, Windows  # noqa: E402
+
+SIZES = DenoiserSettings(width=32, layers=2, vocabulary=5, horizon=6)
+
+
+@pytest.fixture
+def denoiser():
+    torch.manual_seed(0)
+    model = Denoiser(SIZES, torch.zeros(20), torch.ones(20)).eval()
+    for parameter in model.parameters():  # the zero-initialised ones would hide dependencies
+        torch.nn.init.normal_(parameter, std=0.1)
+    return model
+
+
+def conditions(batch=2):
+    torch.manual_seed(1)
+    frame = (12, 32)
+    return {
+        "context": torch.randn(batch, 2, *frame),
+        "noisy": torch.randn(batch, 6, *frame),
+        "signal": torch.rand(batch, 6),
+        "words": torch.eye(5)[:batch],
+        "goal": torch.randn(batch, *frame),
+        "goal_given": torch.ones(batch, 1),
+        "targets": torch.randn(batch, 6, 20),
+        "targets_given": torch.ones(batch, 6),
+        "outcome": torch.ones(batch, dtype=torch.long),
+    }
+
+
+@torch.no_grad()
+def test_the_denoiser_is_strictly_causal(denoiser):
+    given = conditions()
+    before = denoiser(**given)
+    for name in ("noisy", "signal", "targets"):
+        changed = given[name].clone()
+        changed[:, 4:] += 0.5
+        after = denoiser(**{**given, name: changed})
+        torch.testing.assert_close(after[:, :4], before[:, :4], msg=name)
+        assert (after[:, 4:] - before[:, 4:]).abs().max() > 1e-4, name
+
+
+@torch.no_grad()
+def test_every_condition_changes_the_dream_and_only_its_own_candidate(denoiser):
+    given = conditions()
+    before = denoiser(**given)
+    other = {"words": torch.eye(5)[3], "goal_given": torch.zeros(1), "outcome": torch.tensor(2),
+             "targets_given": torch.zeros(6), "context": torch.zeros(2, 12, 32)}  # fmt: skip
+    for name, value in other.items():
+        changed = given[name].clone()
+        changed[0] = value
+        after = denoiser(**{**given, name: changed})
+        assert (after[0] - before[0]).abs().max() > 1e-4, name
+        torch.testing.assert_close(after[1], before[1], msg=name)
+
+
+@torch.no_grad()
+def test_a_goal_or_target_that_is_not_given_does_not_matter(denoiser):
+    given = conditions() | {"goal_given": torch.zeros(2, 1), "targets_given": torch.zeros(2, 6)}
+    before = denoiser(**given)
+    after = denoiser(**given | {"goal": torch.zeros(2, 12, 32), "targets": torch.zeros(2, 6, 20)})
+    torch.testing.assert_close(after, before)
+
+
+def test_packing_tokens_round_trips_and_keeps_columns_together():
+    latents = torch.randn(2, 3, 12, 32)
+    packed = _pack(latents, SIZES)
+    assert packed.shape == (2, 3, 4, 96)
+    torch.testing.assert_close(_unpack(packed, SIZES), latents)
+    column = latents[:, :, [1, 5, 9]].flatten(2)  # second column of the 3x4 grid
+    torch.testing.assert_close(packed[:, :, 1], column)
+
+
+def test_words_are_those_of_the_training_set():
+    vocabulary = build_vocabulary(["Lift the cube", "", "touch the markers"])
+    assert vocabulary == ("cube", "lift", "markers", "the", "touch")
+    hot = multi_hot(["lift THE cube!", ""], vocabulary)
+    assert hot.tolist() == [[1, 1, 0, 1, 0], [0, 0, 0, 0, 0]]
+
+
+def test_windows_hold_what_was_commanded_and_what_came_of_it(source):
+    count = len(source.frames)
+    latents = np.broadcast_to(np.arange(count)[:, None, None], (count, 12, 32))
+    windows = Windows(source, latents.astype(np.float32), ("cube", "lift", "the"), 2, 4)
+    drawn = windows.draw(np.random.default_rng(0), 300)
+    number = drawn.latents[:, :, 0, 0].astype(int)  # which frame each one is
+    episode = number // 12
+    assert (episode == episode[:, :1]).all()
+    assert not (np.array(source.kind)[episode[:, 0]] == "stills").any()
+    steps = np.diff(number, axis=1)
+    assert set(np.unique(steps)) <= {0, 1}
+    # A target belongs to the frame before the one at which it is due.
+    moving = steps[:, 1:] == 1
+    due = source.hand_target[number[:, 1:-1]]
+    np.testing.assert_allclose(drawn.targets[moving], due[moving], rtol=1e-6)
+    kind = np.array(source.kind)[episode[:, 0]]
+    assert set(drawn.outcome[kind == "play"]) == {UNKNOWN}
+    assert set(drawn.outcome[kind == "failure"]) <= {FAILURE, SUCCESS}
+    assert set(drawn.outcome[kind == "expert"]) == {SUCCESS}

@@ -1,0 +1,114 @@
+"""Training a little, stopping, continuing and exporting: the whole path at its smallest."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the [train] extra")
+
+from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle, mismatches  # noqa: E402
+from wm_planner.errors import ConfigurationError, DataError  # noqa: E402
+from wm_planner.training.bundles import export_run  # noqa: E402
+from wm_planner.training.pipeline import STAGES, Run, TrainingSettings  # noqa: E402
+
+TINY = TrainingSettings(
+    horizon=4, width=32, layers=1, autoencoder_steps=4, denoiser_steps=4, value_steps=4,
+    inverse_dynamics_steps=4, autoencoder_batch=8, denoiser_batch=4, value_batch=16,
+    inverse_dynamics_batch=16, checkpoint_every=2, denoising_steps=2,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, source):
+    run = Run(tmp_path_factory.mktemp("run"), TINY, source, {"episodes": 8})
+    for stage in STAGES:
+        run.train(stage)
+    return run
+
+
+def test_an_interrupted_run_ends_bit_exactly_where_an_uninterrupted_one_ends(
+    finished, tmp_path, source, monkeypatch
+):
+    from wm_planner.training import pipeline
+
+    def stop_after_two(model, loss, settings, folder):
+        calls = iter(range(2))
+
+        def until_two(*args):
+            if next(calls, None) is None:
+                raise KeyboardInterrupt
+            return loss(*args)
+
+        return real_train(model, until_two, settings, folder)
+
+    real_train = pipeline.train
+    run = Run(tmp_path, TINY, source, {"episodes": 8})
+    for stage in STAGES:
+        monkeypatch.setattr(pipeline, "train", stop_after_two)
+        with pytest.raises(KeyboardInterrupt):
+            run.train(stage)
+        monkeypatch.setattr(pipeline, "train", real_train)
+        run.train(stage)
+        for (name, a), b in zip(
+            finished.load(stage).state_dict().items(),
+            run.load(stage).state_dict().values(),
+            strict=True,
+        ):
+            torch.testing.assert_close(a, b, rtol=0, atol=0, msg=f"{stage}: {name}")
+
+
+def test_every_weight_is_trained(finished):
+    """A weight that keeps its first value is not connected."""
+    for stage in STAGES:
+        fresh = getattr(finished, f"fresh_{stage}")
+        torch.manual_seed(TINY.seed)
+        first = dict(fresh().named_parameters())
+        same = [
+            name
+            for name, value in finished.load(stage).named_parameters()
+            if torch.equal(value, first[name]) and not value.eq(0).all()
+        ]
+        assert not same, stage
+
+
+def test_export_writes_two_bundles_that_fit_each_other(finished, tmp_path, source):
+    figures = export_run(finished, tmp_path, held_out=source)
+    world_model = load_bundle(tmp_path / "world_model", WORLD_MODEL)
+    inverse = load_bundle(tmp_path / "inverse_dynamics", INVERSE_DYNAMICS)
+    cameras = {"head": (96, 128)}
+    assert not mismatches(world_model.manifest, inverse.manifest, "simulated_bimanual", cameras)
+    assert world_model.manifest.vocabulary == ("cube", "lift", "the")
+    assert world_model.manifest.evaluation == figures
+    assert figures["psnr_reconstruction_db"] > 5
+    card = (tmp_path / "world_model" / "README.md").read_text()
+    assert "psnr_reconstruction_db" in card and "lift the cube" in card
+
+
+def test_a_fresh_weights_control_finds_enough_weights(finished, tmp_path, source):
+    from wm_planner.bundle import with_fresh_weights
+
+    export_run(finished, tmp_path, held_out=None)
+    bundle = load_bundle(tmp_path / "world_model", WORLD_MODEL)
+    control = with_fresh_weights(bundle, seed=1)
+    assert control.bundle_hash != bundle.bundle_hash
+
+
+def test_refuses_a_folder_of_another_run(finished, source):
+    other = dataclasses.replace(TINY, width=64)
+    with pytest.raises(ConfigurationError, match="settings differs"):
+        Run(finished.folder, other, source, {"episodes": 8})
+
+
+def test_stages_need_their_predecessors(tmp_path, source):
+    with pytest.raises(DataError, match="train the autoencoder first"):
+        Run(tmp_path, TINY, source).train("denoiser")
+
+
+def test_curves_are_written_and_survive(finished):
+    record = json.loads((finished.folder / "run.json").read_text())
+    assert set(record["seconds"]) == set(STAGES)
+    assert np.load(finished.folder / "latents.npy").shape == (96, 12, 32)
