@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rclpy.context import Context
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from std_msgs.msg import Bool
@@ -95,7 +95,7 @@ def run_recorded_task(
     recorder = Recorder(bag, rig, context=context, parameter_overrides=clock)
     node = Node("demo", context=context, parameter_overrides=clock)
     judge, client = PhysicsJudge(node), TaskClient(node)
-    executor = MultiThreadedExecutor(3, context=context)
+    executor = SingleThreadedExecutor(context=context)
     for one in (recorder, node):
         executor.add_node(one)
     spinning, ended_by_judge = threading.Event(), threading.Event()
@@ -126,6 +126,6 @@ def run_recorded_task(
         recorder.close()
         spinning.clear()
         thread.join(2.0)
-        executor._executor.shutdown(wait=True)
+        executor.shutdown(1.0)
         for one in (recorder, node):
             one.destroy_node()

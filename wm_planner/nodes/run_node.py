@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 import rclpy
-from rclpy.executors import MultiThreadedExecutor
+from rclpy.executors import Executor, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import try_shutdown
@@ -33,7 +33,8 @@ PROCESSES = {
     "rig": "wm_planner.nodes.rig_node:RigNode",
     "lifecycle_manager": "wm_planner.nodes.lifecycle_manager:LifecycleManager",
 }
-#: Thinking gives way to acting: these keep the priority they were started with.
+#: Thinking gives way to acting: these keep the priority they were started with, and their
+#: callbacks return at once.
 ACTING = ("executor", "rig")
 NICENESS = 5
 THREADS = 6  # a blocked service or action must not hold up heartbeats
@@ -57,7 +58,7 @@ def run_process(name: str, ros_arguments: Sequence[str]) -> int:
     for kind in (signal.SIGINT, signal.SIGTERM):
         signal.signal(kind, lambda *_: ending.set())
     _end_with_parent(ending)
-    executor = MultiThreadedExecutor(THREADS)
+    executor = _executor_for(name)
     nodes: list[Node] = []
     try:
         made = make()
@@ -71,13 +72,19 @@ def run_process(name: str, ros_arguments: Sequence[str]) -> int:
         for node in nodes:
             if isinstance(node, StageNode):
                 node.prepare_to_end()
-        # rclpy only drops its threads: a callback still running would lose its node under its feet.
-        executor._executor.shutdown(wait=True)
+        if isinstance(executor, MultiThreadedExecutor):
+            # rclpy only drops its threads: a running callback would lose its node under its feet.
+            executor._executor.shutdown(wait=True)
         executor.shutdown(1.0)
         for node in nodes:
             node.destroy_node()
         try_shutdown()
     return 0
+
+
+def _executor_for(name: str) -> Executor:
+    """Return one thread for processes whose callbacks never wait: half the cost per message."""
+    return SingleThreadedExecutor() if name in ACTING else MultiThreadedExecutor(THREADS)
 
 
 def _take_place(name: str) -> None:
@@ -88,7 +95,7 @@ def _take_place(name: str) -> None:
         os.setpgid(0, 0)
 
 
-def _spin_once(executor: MultiThreadedExecutor) -> None:
+def _spin_once(executor: Executor) -> None:
     """Turn once; what a callback raises is reported and does not end the whole process."""
     try:
         executor.spin_once(timeout_sec=0.2)
