@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 
 from wm_planner import actions, srv
 from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, Bundle
-from wm_planner.errors import BundleError, RigError
+from wm_planner.errors import BundleError
 from wm_planner.filters.filter import Filter
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics, InverseDynamicsSpec
 from wm_planner.nodes import topics
@@ -20,6 +18,8 @@ from wm_planner.nodes.conversions import stages
 from wm_planner.nodes.conversions.arrays import flat, unflat
 from wm_planner.nodes.conversions.images import image_from_message, image_to_message
 from wm_planner.nodes.conversions.plans import verdict_from_message
+from wm_planner.nodes.stage_client import StageClient
+from wm_planner.nodes.stage_specs import inverse_dynamics_spec, world_model_spec
 from wm_planner.types import (
     ActionChunks,
     Goal,
@@ -30,39 +30,6 @@ from wm_planner.types import (
     Verdicts,
 )
 from wm_planner.world_models.world_model import WorldModel, WorldModelSpec
-
-TIMEOUT_S = 30.0
-
-
-class StageUnavailableError(RigError):
-    """A stage did not answer, or refused."""
-
-
-class StageClient:
-    """Calls one service and waits, from a worker thread (never from a callback)."""
-
-    def __init__(self, node: Node, kind: Any, name: str) -> None:
-        self._name = name
-        self._client = node.create_client(kind, name, callback_group=ReentrantCallbackGroup())
-
-    def call(self, request: Any) -> Any:
-        """Return the response.
-
-        Raises:
-            StageUnavailableError: nobody serves, no answer in time, or a refusal.
-        """
-        if not self._client.wait_for_service(5.0):
-            raise StageUnavailableError(f"{self._name}: nobody serves it")
-        answered = threading.Event()
-        future = self._client.call_async(request)
-        future.add_done_callback(lambda _: answered.set())
-        if not answered.wait(TIMEOUT_S):
-            self._client.remove_pending_request(future)
-            raise StageUnavailableError(f"{self._name}: no answer within {TIMEOUT_S} s")
-        response = future.result()
-        if not response.success:
-            raise StageUnavailableError(f"{self._name}: {response.message}")
-        return response
 
 
 class RemoteWorldModel(WorldModel):
@@ -206,33 +173,6 @@ def remote_stages(
     model = RemoteWorldModel(node, world_model_spec(bundles[WORLD_MODEL]))
     inverse = RemoteInverseDynamics(node, inverse_dynamics_spec(bundles[INVERSE_DYNAMICS]))
     return model, inverse, (RemoteFilter(node, joint_names),)
-
-
-def world_model_spec(bundle: Bundle) -> WorldModelSpec:
-    """Read the specification off a manifest, without loading the model."""
-    manifest = bundle.manifest
-    ((camera, size),) = manifest.cameras.items()
-    return WorldModelSpec(
-        dt=manifest.dt_s,
-        context_frames=manifest.context_frames,
-        horizon=manifest.horizon,
-        camera=camera,
-        image_size=(size.height, size.width),
-        latent_shape=manifest.latent_shape,
-        bundle_hash=bundle.bundle_hash,
-        instructions=manifest.instructions,
-    )
-
-
-def inverse_dynamics_spec(bundle: Bundle) -> InverseDynamicsSpec:
-    """Read the specification off a manifest, without loading the model."""
-    manifest = bundle.manifest
-    return InverseDynamicsSpec(
-        dt=manifest.dt_s,
-        latent_shape=manifest.latent_shape,
-        encoder_hash=manifest.encoder_hash,
-        bundle_hash=bundle.bundle_hash,
-    )
 
 
 def _columns(window: ObservationWindow) -> list[str]:
