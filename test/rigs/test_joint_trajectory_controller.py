@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -129,6 +131,6 @@ def test_hold_brakes_within_the_deceleration_and_rests():
     arm.hold(now)
     speeds = [arm.sample(now + i * SECOND // 100)[1][0] for i in range(20)]
     assert speeds[0] == pytest.approx(1.0)
-    assert all(later <= earlier + 1e-12 for earlier, later in zip(speeds, speeds[1:]))
+    assert all(later <= earlier + 1e-12 for earlier, later in itertools.pairwise(speeds))
     assert np.abs(np.diff(speeds)).max() <= 10.0 / 100 + 1e-9
     assert arm.sample(now + SECOND)[0] == pytest.approx([1.05, -1.05])
