@@ -12,19 +12,15 @@ from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.rigs.stills import record_stills
 from wm_planner.robot.robot_model import RobotModel
 
-#: Share of each kind of episode, and of each task, in `draw_kind` and `draw_task`.
+#: Share of each kind of episode and of each task in a training set.
 KINDS = {"expert": 0.58, "recovery": 0.14, "failure": 0.05, "play": 0.11, "stills": 0.12}
-TASK_SHARES = {"reach": 0.2, "pick_lift": 0.32, "tray_lift": 0.28, "handover": 0.2}
-
-
-def draw(seed: int, tasks: dict[str, float] | None = None) -> tuple[str, str]:
-    """The (task, kind) of the training episode with this seed."""
-    generator = np.random.default_rng([seed, 1])
-    shares = tasks or TASK_SHARES
-    weight = np.array(list(shares.values())) / sum(shares.values())
-    return str(generator.choice(list(shares), p=weight)), str(
-        generator.choice(list(KINDS), p=list(KINDS.values()))
-    )
+TASK_SHARES = {
+    "reach": 0.28,
+    "pick_lift": 0.3,
+    "tray_lift": 0.2,
+    "handover": 0.15,
+    "towel_fold": 0.07,
+}
 
 
 def record_episode(

@@ -217,10 +217,6 @@ class MujocoRig(SimulatedRig):
         The servo reference is a cubic from the present reference, with the command's velocity at
         its end, as a joint trajectory controller interpolates.
         """
-        if not (
-            np.isfinite(command.joint_position).all() and np.isfinite(command.gripper_width).all()
-        ):
-            raise RigError("command: got a value that is not finite; nothing was sent")
         position = np.clip(command.joint_position, self._lower, self._upper)
         width = np.clip(command.gripper_width, 0.0, scene.MAX_WIDTH)
         start, end = (

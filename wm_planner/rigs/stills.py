@@ -36,9 +36,10 @@ def record_stills(rig: MujocoRig, robot: RobotModel, task: str, seed: int) -> di
         rig.forward()  # where things are now is asked for below
         hands = _draw_hands(rig, generator)
         joints = robot.inverse_kinematics(hands.poses()[None, None], start)[0][0, 0]
-        reached = robot.hand_poses(joints, hands.width)
         if generator.random() < 0.35:
-            _put_into_hand(rig, generator, reached.position, hands)
+            tools = robot.hand_poses(joints, hands.width).position
+            _put_into_hand(rig, generator, tools, hands)
+        reached = robot.hand_poses(joints, hands.width)  # a held object sets the width
         rig.set_posture(joints, hands.width)
         rig.forward()
         packed = actions.pack(reached)

@@ -84,8 +84,10 @@ class Run:
         torch.set_num_threads(self.settings.threads)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.vocabulary = build_vocabulary(self.source.instruction)
+        settings = dataclasses.asdict(self.settings)
+        del settings["threads"]  # a matter of the machine, not of the run
         facts: dict[str, Any] = {
-            "settings": dataclasses.asdict(self.settings),
+            "settings": settings,
             "data": dict(self.data),
             "instructions": sorted({text for text in self.source.instruction if text}),
             "vocabulary": list(self.vocabulary),

@@ -43,28 +43,28 @@ class Windows:
         self._latents, self._targets = latents, source.hand_target.astype(np.float32)
         self._offsets = np.asarray(source.offsets)
         self._length = np.diff(self._offsets)
-        self._episode = np.repeat(np.arange(len(self._length)), self._length)
+        episode = np.repeat(np.arange(len(self._length)), self._length)
         self._words = multi_hot(source.instruction, vocabulary)
         kind = np.asarray(source.kind)
         # Stills are unrelated frames: nothing leads from one to the next.
-        self._usable = np.flatnonzero((kind != "stills")[self._episode])
+        self._usable = np.flatnonzero(kind != "stills")
         self._play = kind == "play"
         self._success = np.asarray(source.success, bool)
         bad = ~np.asarray(source.step_good, bool)
-        bad |= (kind == "failure")[self._episode]
+        bad |= (kind == "failure")[episode]
         self._bad_before = np.concatenate([[0], np.cumsum(bad)])
         self._past, self._future = context_frames, horizon
 
     def draw(self, generator: np.random.Generator, batch: int) -> WindowBatch:
-        """Draw windows whose newest observed frame is uniform over all frames.
+        """Draw windows: every episode is equally likely, and every frame of it.
 
-        One in eight starts at an episode's first frame with its context repeated, which is how the
-        planner starts.
+        Drawn by frame, long tasks would crowd out short ones. One window in eight starts at an
+        episode's first frame with its context repeated, which is how the planner starts.
         """
-        newest = self._usable[generator.integers(len(self._usable), size=batch)]
-        episode = self._episode[newest]
+        episode = self._usable[generator.integers(len(self._usable), size=batch)]
         first, length = self._offsets[episode], self._length[episode]
-        at = np.where(generator.random(batch) < 0.125, 0, np.minimum(newest - first, length - 3))
+        newest = generator.integers(length)
+        at = np.where(generator.random(batch) < 0.125, 0, np.minimum(newest, length - 3))
         steps = np.arange(1 - self._past, self._future + 1)
         frame = first[:, None] + np.clip(at[:, None] + steps, 0, length[:, None] - 1)
         # The target commanded at frame k is due at frame k + 1.
