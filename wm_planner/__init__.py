@@ -1,4 +1,4 @@
-"""Planning by imagination: dream futures, invert them into actions, filter, choose, act a little."""
+"""Planning by imagination: dream futures, invert them into actions, filter, choose, act."""
 
 from __future__ import annotations
 
