@@ -1,4 +1,4 @@
-"""Planning by imagination: dream futures, invert them into actions, filter, choose, act."""
+"""Planning by imagination: dream futures, invert them, filter, choose, act a little, look again."""
 
 from __future__ import annotations
 
