@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from wm_planner.commands.plan_timing import time_a_plan
 from wm_planner.commands.stack_arguments import add_stack_arguments, read_stack_config
 from wm_planner.errors import WmPlannerError
 
@@ -82,23 +83,7 @@ def _tell_robot(robot: Any) -> str:
 
 
 def _time_a_plan(stack: Stack) -> str:
-    """Make a plan at home on a blank picture, twice: the first one warms up."""
-    import numpy as np
-
-    from wm_planner.observation_history import ObservationHistory
-    from wm_planner.types import Goal, Observation
-
-    spec, home = stack.world_model.spec, stack.rig_description.home
-    image = np.zeros((*spec.image_size, 3), np.uint8)
-    width = stack.rig_description.max_gripper_width
-    observation = Observation(0, {spec.camera: image}, home, np.zeros_like(home), width)
-    history = ObservationHistory(spec.dt, spec.context_frames)
-    history.add(observation, stack.robot.hand_poses(home, width))
-    window = history.window()
-    assert window is not None
-    goal = Goal(spec.instructions[0] if spec.instructions else None)
-    for _ in range(2):
-        report = stack.planner.plan(window, goal, np.random.default_rng(0))
+    report = time_a_plan(stack)
     stages = ", ".join(f"{name} {1e3 * s:.0f}" for name, s in report.latency_s.items())
     per_attempt = 1e3 * sum(report.latency_s.values())
     return f"{per_attempt:.0f} ms in {report.attempts} attempts ({stages})"

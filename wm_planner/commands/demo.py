@@ -17,6 +17,7 @@ from wm_planner.commands.up import add_graph_arguments
 from wm_planner.errors import ConfigurationError, RigError
 
 if TYPE_CHECKING:
+    from wm_planner.assembly import StackConfig
     from wm_planner.robot.rig_description import RigDescription
 
 NAME = "demo"
@@ -27,7 +28,8 @@ READY_TIMEOUT_S = 180.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
-    add_graph_arguments(parser)
+    add_graph_arguments(parser, task="tray_lift")
+    parser.set_defaults(real_time_factor=None)  # as fast as this machine plans in time
     parser.add_argument("--instruction", help="what is asked for; the task's usual words if absent")
     parser.add_argument("--timeout", type=float, default=60.0, help="longest duration [s]")
     parser.add_argument("--out", type=Path, help="folder to leave; runs/<time>-demo if absent")
@@ -47,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(Path(args.config).resolve() if args.config else None)
     rig = find_rig(config.rig)
     load_bundles(config, rig)
+    if args.real_time_factor is None:
+        args.real_time_factor = _pace(config)
     out = args.out or Path("runs", time.strftime("%Y%m%d-%H%M%S-demo"))
     if out.exists():
         raise ConfigurationError(f"{out} exists: choose another --out, or remove it")
@@ -60,6 +64,25 @@ def run(args: argparse.Namespace) -> int:
     word = "succeeded" if facts["success"] else "did not succeed"
     print(f"{args.task} {word}: {out}/report.html, {out}/demo.mp4, {out}/bag")
     return 0 if facts["success"] else 1
+
+
+def _pace(config: StackConfig) -> float:
+    """The real-time factor at which this machine's plans come in time; says so below 1."""
+    from wm_planner.assembly import assemble
+    from wm_planner.commands.plan_timing import real_time_factor_for, time_a_plan
+
+    stack = assemble(config)
+    report = time_a_plan(stack)
+    latency_s = sum(report.latency_s.values()) / max(1, report.attempts)
+    replanning_s = stack.planner.settings.execute_steps * stack.world_model.spec.dt
+    factor = real_time_factor_for(latency_s, replanning_s)
+    if factor < 1.0:
+        print(
+            f"a plan takes {latency_s:.2f} s here: simulated time runs at {factor:g} of real time "
+            "(--real-time-factor to choose)",
+            flush=True,
+        )
+    return factor
 
 
 def _act(args: argparse.Namespace, rig: RigDescription, folder: Path) -> dict[str, Any]:

@@ -13,11 +13,11 @@ NAME = "up"
 HELP = "start the whole ROS graph under a supervisor"
 
 
-def add_graph_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what chooses a graph; the demo has the same."""
+def add_graph_arguments(parser: argparse.ArgumentParser, task: str = "pick_lift") -> None:
+    """Declare what chooses a graph; the demo has the same, with a task of its own."""
     parser.add_argument("--config", default="", help="path of the planner's configuration (YAML)")
     parser.add_argument("--simulator", default="mujoco", help="registered rig that is simulated")
-    parser.add_argument("--task", default="pick_lift", help="scene of the simulated robot")
+    parser.add_argument("--task", default=task, help=f"scene of the simulated robot ({task})")
     parser.add_argument("--seed", type=int, default=1_000_000, help="of that scene")
     parser.add_argument(
         "--separate", action="store_true", help="each stage in a process of its own"
