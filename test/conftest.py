@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from pathlib import Path
 
 # Before anything imports numpy, mujoco or rclpy: they read these once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,19 +16,8 @@ os.environ.setdefault("ROS_LOG_DIR", tempfile.mkdtemp(prefix="wm_planner_test_lo
 import numpy as np
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-
 
 @pytest.fixture
 def generator() -> np.random.Generator:
     """Randomness with a fixed seed."""
     return np.random.default_rng(0)
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Recorded robot data that is not part of the repository; skips where it is absent."""
-    for folder in (REPOSITORY / "shared", REPOSITORY.parent / "shared"):
-        if (folder / "data").is_dir():
-            return folder / "data"
-    pytest.skip("no shared/data beside or in the checkout")

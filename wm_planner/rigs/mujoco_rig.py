@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 if sys.platform.startswith("linux"):
@@ -19,6 +18,7 @@ from wm_planner.errors import RigError, UnknownNameError
 from wm_planner.rigs import simulated_scene as scene
 from wm_planner.rigs.fisheye import FisheyeView, Lens, LensSettings
 from wm_planner.rigs.rig import SimulatedRig
+from wm_planner.rigs.servo_reference import Reference, cubic
 from wm_planner.rigs.tasks import TASKS, Scene, Task
 from wm_planner.robot.rig_description import RigDescription, find_rig
 from wm_planner.settings import setting
@@ -26,8 +26,6 @@ from wm_planner.types import Command, Observation
 
 #: Servo targets are refreshed this often between two commands, as a 50 Hz controller would.
 CONTROL_PERIOD_S = 0.02
-
-Reference = Callable[[float], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,7 @@ class MujocoRig(SimulatedRig):
         self.settings = settings or MujocoRigSettings()
         self.description = description or find_rig("simulated_bimanual")
         self._reference: Reference
+        self._reference_end: float
         self._models: dict[str, mujoco.MjModel] = {}
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
         self._head_lens = head_lens or LensSettings()
@@ -223,19 +222,13 @@ class MujocoRig(SimulatedRig):
             float(self.data.time),
             max(command.stamp_ns * 1e-9, float(self.data.time) + 1e-3),
         )
-        q0, w0 = self._reference(start)
+        here = self._reference(start)
         before, _ = self._reference(start - 1e-3)
-        v0 = (q0 - before) / 1e-3 if self._moving(start) else np.zeros_like(q0)
-        duration, v1 = end - start, command.joint_velocity
-
-        def reference(time_s: float) -> tuple[np.ndarray, np.ndarray]:
-            u = min(max((time_s - start) / duration, 0.0), 1.0)
-            h00, h10 = (1 + 2 * u) * (1 - u) ** 2, u * (1 - u) ** 2
-            h01, h11 = u * u * (3 - 2 * u), u * u * (u - 1)
-            q = h00 * q0 + h10 * duration * v0 + h01 * position + h11 * duration * v1
-            return q, w0 + (width - w0) * u
-
-        self._reference, self._reference_end = reference, end
+        moving = start < self._reference_end + 1e-6
+        velocity = (here[0] - before) / 1e-3 if moving else np.zeros_like(before)
+        there = (position, width)
+        self._reference = cubic(start, end, here, velocity, there, command.joint_velocity)
+        self._reference_end = end
         return replace(command, joint_position=position, gripper_width=width)
 
     def follow(self, reference: Reference) -> None:
@@ -294,9 +287,6 @@ class MujocoRig(SimulatedRig):
         self._reference = lambda time_s: (joint_position, gripper_width)
         self._reference_end = -np.inf
         self._servo(joint_position, gripper_width)
-
-    def _moving(self, time_s: float) -> bool:
-        return time_s < self._reference_end + 1e-6
 
     def _servo(self, joint_position: np.ndarray, gripper_width: np.ndarray) -> None:
         self.data.ctrl[self._arm_servo] = joint_position
