@@ -61,6 +61,30 @@ def test_expert_mends_its_mistakes(rig, robot, mistake):
     assert all(performance.record.step_good) == (mistake == "shift")
 
 
+def test_reach_expert_mends_a_miss(rig, robot):
+    episode = record_episode(rig, robot, "reach", seed=900_005, kind="recovery")
+    assert episode["success"] and episode["kind"] == "recovery"
+    good = episode["step_good"]
+    assert not good[0] and good[-1] and 0 < np.argmax(good) < len(good) - 1
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_marker_shows_how_far_it_is_by_its_foot(rig, side):
+    """Two markers on one line of sight look alike but for the foot, which must be seen to move."""
+    rig.reset("reach", seed=900_020)
+    rig.set_posture(np.tile([-1.5, -1.2, 2.2, 0.0, 0.5, 0.0], 2), np.zeros(2))  # out of view
+    eye = np.array([0.0, -0.15, 0.80])  # the head camera
+    near = np.array([-0.15 if side == "left" else 0.15, 0.32, 0.18])
+    feet = []
+    for place in (near, eye + (near - eye) * 1.1):
+        rig.place_marker(side, place)
+        rig.forward()
+        feet.append(rig.data.geom(f"{side}_marker_foot").xpos.copy())
+    for foot in feet:
+        assert abs(foot[2]) < 1e-9
+    assert np.linalg.norm(feet[1] - feet[0]) > 0.03
+
+
 def test_failure_episode_fails_and_says_so(rig, robot):
     episode = record_episode(rig, robot, "pick_lift", seed=900_006, kind="failure")
     assert not episode["success"]

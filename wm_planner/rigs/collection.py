@@ -13,13 +13,13 @@ from wm_planner.rigs.stills import record_stills
 from wm_planner.robot.robot_model import RobotModel
 
 #: Share of each kind of episode and of each task in a training set.
-KINDS = {"expert": 0.58, "recovery": 0.14, "failure": 0.05, "play": 0.11, "stills": 0.12}
+KINDS = {"expert": 0.52, "recovery": 0.14, "failure": 0.05, "play": 0.09, "stills": 0.2}
 TASK_SHARES = {
-    "reach": 0.28,
-    "pick_lift": 0.3,
-    "tray_lift": 0.2,
-    "handover": 0.15,
-    "towel_fold": 0.07,
+    "reach": 0.32,
+    "pick_lift": 0.32,
+    "tray_lift": 0.14,
+    "handover": 0.14,
+    "towel_fold": 0.08,
 }
 
 

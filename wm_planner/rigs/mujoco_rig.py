@@ -111,12 +111,16 @@ class MujocoRig(SimulatedRig):
         self.data.qvel[velocity : velocity + 6] = 0.0
 
     def place_marker(self, side: str, position: np.ndarray) -> None:
-        """Show a reach target: the sphere at ``position`` (3,) m on a post that meets the table."""
+        """Show a reach target: the sphere at ``position`` (3,) m on a post with a foot.
+
+        The foot stands on the table: from it, one camera can tell how far the sphere is.
+        """
         body = self.model.body(f"{side}_marker")
         self.data.mocap_pos[body.mocapid[0]] = position
         post = self.model.geom(f"{side}_marker_post").id
         self.model.geom_size[post, 2] = max(position[2] / 2, 1e-3)
         self.model.geom_pos[post, 2] = -position[2] / 2
+        self.model.geom_pos[self.model.geom(f"{side}_marker_foot").id, 2] = -position[2]
 
     def object_position(self, name: str) -> np.ndarray:
         """Centre of an object, shape (3,), m, base frame."""

@@ -38,6 +38,7 @@ TRAY_HALF = (0.13, 0.075, 0.008)
 TRAY_HANDLE_X = 0.118
 TRAY_HANDLE_HALF = (0.012, 0.045, 0.035)
 MARKER_RADIUS = 0.027
+MARKER_FOOT_RADIUS = 0.026
 PARKED = (
     0.0,
     3.0,
@@ -125,6 +126,7 @@ def tabletop_objects() -> str:
 <body name="{side}_marker" mocap="true" pos="0 0 0">
  <geom class="marker" type="sphere" size="{MARKER_RADIUS}" rgba="{MARKER_COLOUR[side]}"/>
  <geom class="marker" name="{side}_marker_post" type="box" size=".005 .005 .1" pos="0 0 -.1" rgba="{MARKER_COLOUR[side]}"/>
+ <geom class="marker" name="{side}_marker_foot" type="cylinder" size="{MARKER_FOOT_RADIUS} .003" pos="0 0 -.1" rgba="{MARKER_COLOUR[side]}"/>
 </body>"""
         for side in SIDES
     )

@@ -23,6 +23,7 @@ TASKS: dict[str, Task] = {
                 "move both hands to the markers",
             ),
             time_limit_s=6.0,
+            recoveries=("miss",),
         ),
         PickLift(
             "pick_lift",

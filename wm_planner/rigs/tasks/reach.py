@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wm_planner.rigs import simulated_scene as scene
+from wm_planner.rigs.hands import LOWER, UPPER, Hands
 from wm_planner.rigs.tasks.tabletop import place_tabletop
 from wm_planner.rigs.tasks.task import Task
 
@@ -34,11 +35,20 @@ class Reach(Task):
         return np.linalg.norm(rig.tool_position() - markers, axis=1)
 
     def perform(self, performance: Performance, mistake: str) -> None:
-        rig, generator = performance.rig, performance.generator
+        if mistake:
+            missed = self._at_markers(performance, performance.generator.normal(0, 0.05, (2, 3)))
+            performance.move(missed, performance.pace(7), good=False)
+            if mistake == "fail":
+                performance.hold(5, good=False)
+                return
+        steps = 4 if mistake else 7
+        performance.move(self._at_markers(performance, np.zeros((2, 3))), performance.pace(steps))
+        performance.hold(5)
+
+    def _at_markers(self, performance: Performance, offset: np.ndarray) -> Hands:
         target = performance.hands.copy()
         for side, name in enumerate(scene.SIDES):
-            miss = generator.normal(0, 0.06, 3) if mistake == "fail" else 0.0
-            target.position[side] = rig.object_position(f"{name}_marker") + miss
+            place = performance.rig.object_position(f"{name}_marker") + offset[side]
+            target.position[side] = np.clip(place, LOWER[side], UPPER[side])
             target.turn[side] = 0.0
-        performance.move(target, performance.pace(7), good=mistake != "fail")
-        performance.hold(5, good=mistake != "fail")
+        return target

@@ -27,7 +27,7 @@ FOOTPRINT = {
     "cube": (scene.CUBE_HALF, scene.CUBE_HALF),
     "bar": scene.BAR_HALF[:2],
     "tray": scene.TRAY_HALF[:2],
-    "marker": (0.02, 0.02),
+    "marker": (scene.MARKER_FOOT_RADIUS, scene.MARKER_FOOT_RADIUS),
 }
 GAP = 0.035
 REST_HEIGHT = {"cube": scene.CUBE_HALF, "bar": scene.BAR_HALF[2], "tray": scene.TRAY_HALF[2]}
