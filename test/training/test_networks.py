@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -113,3 +115,28 @@ def test_windows_hold_what_was_commanded_and_what_came_of_it(source):
     assert set(drawn.outcome[kind == "play"]) == {UNKNOWN}
     assert set(drawn.outcome[kind == "failure"]) <= {FAILURE, SUCCESS}
     assert set(drawn.outcome[kind == "expert"]) == {SUCCESS}
+
+
+def test_asked_for_what_is_not_there_windows_stand_still(source):
+    """Scenes 0 to 3 hold the cube (object 0), scenes 4 to 7 the bar (object 1)."""
+    here = np.repeat(np.arange(8) < 4, 12)
+    source = dataclasses.replace(
+        source,
+        object_visible=np.stack([here, ~here], 1),
+        task=["lift"] * 4 + ["pass"] * 4,
+        instruction=["lift cube"] * 4 + ["pass bar"] * 4,
+        kind=["expert"] * 8,
+    )
+    count = len(source.frames)
+    latents = np.broadcast_to(np.arange(count)[:, None, None], (count, 12, 32))
+    vocabulary = ("bar", "cube", "lift", "pass")
+    windows = Windows(source, latents.astype(np.float32), vocabulary, 2, 4, impossible=0.3)
+    drawn = windows.draw(np.random.default_rng(0), 400)
+    number = drawn.latents[:, :, 0, 0].astype(int)
+    asked_for_cube = drawn.words[:, 1] == 1
+    absent = asked_for_cube != (number[:, 0] // 12 < 4)
+    assert 0.2 < absent.mean() < 0.4
+    still = (number == number[:, :1]).all(1)
+    assert still[absent].all() and not still[~absent].any()
+    assert set(number[absent, 0] % 12) == {0, 11}  # the arms rest at both ends
+    assert set(drawn.outcome[absent]) == {SUCCESS}

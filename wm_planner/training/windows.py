@@ -34,12 +34,26 @@ class WindowBatch:
 
 
 class Windows:
-    """Draws windows. Past an episode's end its last frame and target are repeated."""
+    """Draws windows. Past an episode's end its last frame and target are repeated.
+
+    Some windows are asked for a task whose objects are not there. Their future is to stay as they
+    are: a model that never saw such a request does whatever else the scene suggests.
+    """
 
     def __init__(
         self, source: EpisodeSource, latents: np.ndarray, vocabulary: tuple[str, ...],
-        context_frames: int, horizon: int,
+        context_frames: int, horizon: int, impossible: float = 0.0,
     ) -> None:  # fmt: skip
+        """Prepare.
+
+        Args:
+            source: the data.
+            latents: Shape (F, tokens, channels), of the same frames.
+            vocabulary: words that instructions are read by.
+            context_frames: T.
+            horizon: H.
+            impossible: share of windows that are asked for what the scene does not hold.
+        """
         self._latents, self._targets = latents, source.hand_target.astype(np.float32)
         self._offsets = np.asarray(source.offsets)
         self._length = np.diff(self._offsets)
@@ -54,6 +68,7 @@ class Windows:
         bad |= (kind == "failure")[episode]
         self._bad_before = np.concatenate([[0], np.cumsum(bad)])
         self._past, self._future = context_frames, horizon
+        self._impossible_share, self._impossible = impossible, _impossible_requests(source)
 
     def draw(self, generator: np.random.Generator, batch: int) -> WindowBatch:
         """Draw windows: every episode is equally likely, and every frame of it.
@@ -65,6 +80,14 @@ class Windows:
         first, length = self._offsets[episode], self._length[episode]
         newest = generator.integers(length)
         at = np.where(generator.random(batch) < 0.125, 0, np.minimum(newest, length - 3))
+        words = self._words[episode]
+        for row in np.flatnonzero(generator.random(batch) < self._impossible_share):
+            requests = self._impossible[episode[row]]
+            if len(requests):
+                words[row] = self._words[generator.choice(requests)]
+                # Arms rest on an episode's first and last frame: see one of them again and again.
+                first[row] += generator.choice([0, length[row] - 1])
+                at[row], length[row] = 0, 1
         steps = np.arange(1 - self._past, self._future + 1)
         frame = first[:, None] + np.clip(at[:, None] + steps, 0, length[:, None] - 1)
         # The target commanded at frame k is due at frame k + 1.
@@ -77,8 +100,24 @@ class Windows:
         return WindowBatch(
             latents=self._latents[frame].astype(np.float32),
             targets=self._targets[first[:, None] + before],
-            words=self._words[episode],
+            words=words,
             outcome=np.where(self._play[episode], UNKNOWN, np.where(bad, FAILURE, SUCCESS)),
             goal=self._latents[goal].astype(np.float32),
             goal_good=self._success[episode] & ~bad,
         )
+
+
+def _impossible_requests(source: EpisodeSource) -> list[np.ndarray]:
+    """For every episode, the episodes whose instruction its scene cannot satisfy.
+
+    A task needs the objects that are there in all of its episodes.
+    """
+    seen = np.asarray(source.object_visible, bool)[np.asarray(source.offsets[:-1])]
+    task, asked = np.asarray(source.task), np.asarray(source.instruction) != ""
+    needs = {name: seen[(task == name) & asked].all(0) for name in set(task[asked])}
+    needed = np.array([needs[t] if a else np.zeros_like(seen[0]) for t, a in zip(task, asked)])
+    by_scene: dict[bytes, np.ndarray] = {}
+    for scene in seen:
+        if scene.tobytes() not in by_scene:
+            by_scene[scene.tobytes()] = np.flatnonzero((needed & ~scene).any(1))
+    return [by_scene[scene.tobytes()] for scene in seen]
