@@ -14,6 +14,7 @@ from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle, mismat
 from wm_planner.errors import ConfigurationError, DataError  # noqa: E402
 from wm_planner.training.bundles import export_run  # noqa: E402
 from wm_planner.training.pipeline import STAGES, Run, TrainingSettings  # noqa: E402
+from wm_planner.training.warm_start import WarmStart  # noqa: E402
 
 TINY = TrainingSettings(
     horizon=4, width=32, layers=1, autoencoder_steps=4, denoiser_steps=4, value_steps=4,
@@ -86,6 +87,43 @@ def test_export_writes_two_bundles_that_fit_each_other(finished, tmp_path, sourc
     assert figures["psnr_reconstruction_db"] > 5
     card = (tmp_path / "world_model" / "README.md").read_text()
     assert "psnr_reconstruction_db" in card and "lift the cube" in card
+
+
+@pytest.mark.parametrize("shipped", [False, True])
+def test_a_warm_start_takes_over_every_weight_that_matters(finished, tmp_path, source, shipped):
+    folder = finished.folder
+    if shipped:
+        folder = tmp_path / "bundles"
+        export_run(finished, folder, held_out=None)
+    # The other data set's words come in another order, with one that is new.
+    words = ["lift a cube" if text else "" for text in source.instruction]
+    again = Run(
+        tmp_path / "again", TINY, dataclasses.replace(source, instruction=words),
+        start=WarmStart(folder),
+    )  # fmt: skip
+    assert again.vocabulary == ("a", "cube", "lift")
+    for stage in STAGES:
+        model = getattr(again, f"fresh_{stage}")()
+        again.start.load_into(model, stage, again.vocabulary)
+        new = dict(model.named_parameters())
+        for name, value in finished.load(stage).named_parameters():
+            if name == "words.weight":
+                torch.testing.assert_close(new[name][:, 1:3], value[:, :2], rtol=1e-3, atol=1e-4)
+            elif name.startswith("encoder.11.") and shipped:
+                continue  # the normalisation behind it is folded into it
+            elif not (shipped and "_head." in name):  # heads of training are not shipped
+                torch.testing.assert_close(
+                    new[name], value, rtol=1e-3, atol=1e-4, msg=f"{stage}: {name}"
+                )
+    assert json.loads((again.folder / "run.json").read_text())["notes"]["started_from"]
+
+
+def test_a_warm_start_refuses_other_folders_and_other_architectures(finished, tmp_path, source):
+    with pytest.raises(DataError, match="neither a training run"):
+        WarmStart(tmp_path)
+    wide = Run(tmp_path / "wide", dataclasses.replace(TINY, channels=8), source)
+    with pytest.raises(DataError, match="no weight of its value fits"):
+        WarmStart(finished.folder).load_into(torch.nn.Linear(2, 2), "value", wide.vocabulary)
 
 
 def test_a_fresh_weights_control_finds_enough_weights(finished, tmp_path, source):

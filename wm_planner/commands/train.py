@@ -1,7 +1,8 @@
 """Train the world model and the inverse dynamics model on a recorded dataset.
 
 Stages: autoencoder, denoiser, value, inverse_dynamics. Interrupt with Ctrl-C and run the same
-command again to continue. Curves: tensorboard --logdir DIR.
+command again to continue. Curves: tensorboard --logdir DIR. With --start-from models/NAME the shipped
+models are fine-tuned on your own recordings.
 """
 
 from __future__ import annotations
@@ -28,11 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, metavar="FILE",
         help="YAML as in config/training/; config/training/simulated_bimanual.yaml by default",
     )  # fmt: skip
+    parser.add_argument(
+        "--start-from", type=Path, metavar="DIR",
+        help="begin with the weights of another run, or of a folder with world_model/ and "
+        "inverse_dynamics/ bundles; random ones by default",
+    )  # fmt: skip
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (1)")
 
 
 def run(args: argparse.Namespace) -> int:
-    run_ = open_run(args.data, args.out, args.config, args.threads)
+    run_ = open_run(args.data, args.out, args.config, args.threads, args.start_from)
     from wm_planner.training.pipeline import STAGES
 
     for stage in STAGES if args.stage == "all" else (args.stage,):
@@ -41,7 +47,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def open_run(data: Path, out: Path, config: Path | None, threads: int | None = None):  # type: ignore[no-untyped-def]
+def open_run(  # type: ignore[no-untyped-def]
+    data: Path,
+    out: Path,
+    config: Path | None,
+    threads: int | None = None,
+    start_from: Path | None = None,
+):
     """Open or create a training run on a dataset."""
     if importlib.util.find_spec("torch") is None:
         raise ConfigurationError(
@@ -56,6 +68,7 @@ def open_run(data: Path, out: Path, config: Path | None, threads: int | None = N
     from wm_planner.share_folder import share_folder
     from wm_planner.training.pipeline import Run, TrainingSettings
     from wm_planner.training.source import EpisodeSource
+    from wm_planner.training.warm_start import WarmStart
 
     path = config or share_folder() / "config" / "training" / "simulated_bimanual.yaml"
     if not path.exists():
@@ -66,4 +79,5 @@ def open_run(data: Path, out: Path, config: Path | None, threads: int | None = N
     dataset = LeRobotDataset(data)
     source = EpisodeSource.from_dataset(dataset, settings.camera)
     facts = {"episodes": len(dataset), "frames": len(source.frames), "sha256": dataset.content_hash}
-    return Run(out, settings, source, facts)
+    start = WarmStart(start_from) if start_from else None
+    return Run(out, settings, source, facts, start)

@@ -40,7 +40,8 @@ def evaluate(
         ``psnr_*`` dB over all pixels and future frames; ``command_*_mm`` mean distance of the
         commanded hand positions; ``command_*_deg`` mean angle of the commanded rotations;
         ``action_shuffle_ratio`` latent error under other windows' targets over that under the
-        right ones.
+        right ones; ``object_probe_*_mm`` distance of the positions that the autoencoder's object
+        head reads from a frame's latent, over all frames and objects.
     """
     latents = encode_all(autoencoder, source.frames)
     drawer = Windows(
@@ -82,6 +83,7 @@ def evaluate(
         command = _invert(inverse, np.concatenate([newest, frames], 1))
         figures |= {f"command_{name}_{k}": v for k, v in _command_error(command, targets).items()}
     still = _invert(inverse, np.repeat(newest, future.shape[1] + 1, 1))
+    figures |= _object_probe(autoencoder, source, latents)
     figures["command_standing_still_mm"] = _command_error(still, targets)["mm"]
     return figures
 
@@ -113,6 +115,21 @@ def _sample(
 def _decode(autoencoder: Autoencoder, latents: np.ndarray) -> np.ndarray:
     flat = torch.from_numpy(latents.reshape(-1, *latents.shape[2:]))
     return np.concatenate([autoencoder.decode_image(part).numpy() for part in flat.split(256)])
+
+
+@torch.no_grad()
+def _object_probe(
+    autoencoder: Autoencoder, source: EpisodeSource, latents: np.ndarray
+) -> dict[str, float]:
+    parts = torch.from_numpy(np.asarray(latents, np.float32)).split(1024)
+    read = np.concatenate([autoencoder.read(part)[1].numpy() for part in parts]) / 10
+    error = 1e3 * np.linalg.norm(read - source.object_position, axis=-1)[source.object_visible]
+    if not error.size:
+        return {}
+    return {
+        "object_probe_median_mm": float(np.median(error)),
+        "object_probe_p95_mm": float(np.percentile(error, 95)),
+    }
 
 
 @torch.no_grad()

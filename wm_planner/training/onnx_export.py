@@ -19,6 +19,8 @@ from wm_planner.bundle import GraphSpec, TensorSpec
 OPSET = 18
 #: Smaller tensors stay in single precision: they cost nothing and hold statistics.
 HALF_FROM_ELEMENTS = 2048
+#: The exporter stores a linear layer's matrix transposed; this marks it behind its name.
+TRANSPOSED = ".transposed"
 
 DTYPES: dict[int, str] = {
     TensorProto.FLOAT: "float32",
@@ -72,7 +74,7 @@ def export(
     buffer = io.BytesIO()
     onnx.save(program.model_proto, buffer)
     proto = onnx.load_from_string(buffer.getvalue())
-    learned = _learned(proto, model)
+    learned = _name_weights(proto, model)
     _store_in_half(proto, learned)
     _drop_traces(proto)
     onnx.checker.check_model(proto)
@@ -91,16 +93,30 @@ def export(
     return Exported(proto.SerializeToString(deterministic=True), spec)
 
 
-def _learned(proto: onnx.ModelProto, model: nn.Module) -> set[str]:
-    """Names of initialisers that hold a parameter, as it is or, under a new name, transposed."""
+def _name_weights(proto: onnx.ModelProto, model: nn.Module) -> set[str]:
+    """Give initialisers that hold a transposed parameter its name; return all that were learned."""
     names = {key for key, _ in model.named_parameters()}
-    matrices = [p.detach().numpy() for p in model.parameters() if p.ndim == 2]
+    left = {k: p.detach().numpy() for k, p in model.named_parameters() if p.ndim == 2}
+    left = {k: matrix for k, matrix in left.items() if k not in _initializers(proto)}
+    renamed = {}
     for tensor in proto.graph.initializer:
-        if tensor.name not in names and len(tensor.dims) == 2:
-            value = numpy_helper.to_array(tensor)
-            if any(value.shape == m.shape[::-1] and np.array_equal(value, m.T) for m in matrices):
-                names.add(tensor.name)
-    return names
+        if tensor.name in names or len(tensor.dims) != 2:
+            continue
+        value = numpy_helper.to_array(tensor)
+        for key, matrix in left.items():
+            if value.shape == matrix.shape[::-1] and np.array_equal(value, matrix.T):
+                renamed[tensor.name] = key + TRANSPOSED
+                tensor.name = key + TRANSPOSED
+                del left[key]
+                break
+    for node in proto.graph.node:
+        for position, used in enumerate(node.input):
+            node.input[position] = renamed.get(used, used)
+    return names | set(renamed.values())
+
+
+def _initializers(proto: onnx.ModelProto) -> set[str]:
+    return {tensor.name for tensor in proto.graph.initializer}
 
 
 def _store_in_half(proto: onnx.ModelProto, learned: set[str]) -> None:

@@ -37,6 +37,7 @@ from wm_planner.training.networks.inverse_dynamics import InverseDynamics, Inver
 from wm_planner.training.networks.value import Value
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.vocabulary import build_vocabulary
+from wm_planner.training.warm_start import WarmStart
 from wm_planner.training.windows import Windows
 from wm_planner.training.world_model_training import denoiser_loss, value_loss
 
@@ -71,12 +72,21 @@ class TrainingSettings:
 
 @dataclass
 class Run:
-    """A training run's folder and what it has in memory."""
+    """A training run's folder and what it has in memory.
+
+    Attributes:
+        folder: of the run; made if missing.
+        settings: sizes, steps, seed.
+        source: the episodes.
+        data: facts about them for the model card.
+        start: weights to go on from; None to start fresh, or as the run began.
+    """
 
     folder: Path
     settings: TrainingSettings
     source: EpisodeSource
     data: Mapping[str, Any] = field(default_factory=dict)
+    start: WarmStart | None = None
     _latents: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -102,7 +112,9 @@ class Run:
                         "configuration, or choose a new --out folder"
                     )
         else:
-            facts = facts | {"commit": _commit(), "machine": _machine(), "started": time.time()}
+            facts |= {"commit": _commit(), "machine": _machine(), "started": time.time()}
+            if self.start:
+                facts["notes"] = {"started_from": str(self.start.folder)}
             _write_json(path, facts)
 
     def train(self, stage: str) -> nn.Module:
@@ -117,6 +129,8 @@ class Run:
         }
         torch.manual_seed(self.settings.seed)
         model, loss = build[stage]()
+        if self.start:
+            self.start.load_into(model, stage, self.vocabulary)
         loop = LoopSettings(
             steps=getattr(self.settings, f"{stage}_steps"),
             checkpoint_every=self.settings.checkpoint_every,
@@ -204,7 +218,9 @@ class Run:
 
     def _denoiser(self) -> tuple[nn.Module, LossFunction]:
         s = self.settings
-        windows = Windows(self.source, self.latents, self.vocabulary, s.context_frames, s.horizon)
+        windows = Windows(
+            self.source, self.latents, self.vocabulary, s.context_frames, s.horizon, impossible=0.06
+        )
         return self.fresh_denoiser(), denoiser_loss(windows, s.denoiser_batch)
 
     def _value(self) -> tuple[nn.Module, LossFunction]:

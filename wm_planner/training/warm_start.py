@@ -1,0 +1,103 @@
+"""Training that goes on from earlier weights: of another run, or of bundles as they are shipped.
+
+Fine-tuning on a rig's own recordings starts here. Weights are matched by name and shape; what has
+no counterpart, such as heads that serve only in training, starts fresh.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle
+from wm_planner.errors import DataError
+from wm_planner.training.onnx_export import TRANSPOSED
+
+logger = logging.getLogger(__name__)
+
+GRAPHS = {
+    "autoencoder": (WORLD_MODEL, ("encoder", "decoder")),
+    "denoiser": (WORLD_MODEL, ("denoiser",)),
+    "value": (WORLD_MODEL, ("value",)),
+    "inverse_dynamics": (INVERSE_DYNAMICS, ("inverse_dynamics",)),
+}
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """Where weights come from: a training run's folder, or one with the two bundles."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        """Refuse a folder that is neither."""
+        if not (self._is_run or (self.folder / WORLD_MODEL / "bundle.json").exists()):
+            raise DataError(
+                f"{self.folder}: neither a training run (run.json) nor a folder of bundles "
+                f"({WORLD_MODEL}/bundle.json)"
+            )
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """Words of the instructions, in the order of the networks' inputs."""
+        if self._is_run:
+            return tuple(json.loads((self.folder / "run.json").read_text())["vocabulary"])
+        return load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).manifest.vocabulary
+
+    def load_into(self, model: nn.Module, stage: str, vocabulary: tuple[str, ...]) -> None:
+        """Copy what fits.
+
+        Args:
+            model: freshly built network of the stage.
+            stage: one of `GRAPHS`.
+            vocabulary: the model's words; known ones keep their weights, new ones start fresh.
+
+        Raises:
+            DataError: nothing fits, so the folder holds another architecture.
+        """
+        weights = self._run_weights(stage) if self._is_run else self._bundle_weights(stage)
+        own = model.state_dict()
+        if "words.weight" in own and "words.weight" in weights:
+            old = weights["words.weight"]
+            columns = own["words.weight"].clone()
+            for new, word in enumerate(vocabulary):
+                if word in self.vocabulary:
+                    columns[:, new] = old[:, self.vocabulary.index(word)]
+            weights["words.weight"] = columns
+        fitting = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
+        if not fitting:
+            raise DataError(f"{self.folder}: no weight of its {stage} fits this configuration")
+        model.load_state_dict(fitting, strict=False)
+        logger.info("%s: %d of %d tensors from %s", stage, len(fitting), len(own), self.folder)
+
+    @property
+    def _is_run(self) -> bool:
+        return (self.folder / "run.json").exists()
+
+    def _run_weights(self, stage: str) -> dict[str, Tensor]:
+        path = self.folder / stage / "model.pt"
+        if not path.exists():
+            raise DataError(f"{path}: missing; that run has not finished its {stage}")
+        weights: dict[str, Tensor] = torch.load(path, weights_only=True)
+        return weights
+
+    def _bundle_weights(self, stage: str) -> dict[str, Tensor]:
+        kind, graphs = GRAPHS[stage]
+        bundle = load_bundle(self.folder / kind, kind)
+        weights = {}
+        for graph in graphs:
+            for tensor in onnx.load_from_string(bundle.graphs[graph]).graph.initializer:
+                value = np.array(numpy_helper.to_array(tensor), np.float32)
+                name = tensor.name.removeprefix("owner.")
+                if name.endswith(TRANSPOSED):
+                    name, value = name.removesuffix(TRANSPOSED), value.T
+                weights[name] = torch.from_numpy(np.ascontiguousarray(value))
+        return weights
