@@ -1,8 +1,8 @@
 """Train the world model and the inverse dynamics model on a recorded dataset.
 
 Stages: autoencoder, denoiser, value, inverse_dynamics. Interrupt with Ctrl-C and run the same
-command again to continue. Curves: tensorboard --logdir DIR. With --start-from models/NAME the shipped
-models are fine-tuned on your own recordings.
+command again to continue. Curves: tensorboard --logdir DIR. With --start-from models/NAME the
+shipped models are fine-tuned on your own recordings.
 """
 
 from __future__ import annotations

@@ -115,7 +115,8 @@ def _impossible_requests(source: EpisodeSource) -> list[np.ndarray]:
     seen = np.asarray(source.object_visible, bool)[np.asarray(source.offsets[:-1])]
     task, asked = np.asarray(source.task), np.asarray(source.instruction) != ""
     needs = {name: seen[(task == name) & asked].all(0) for name in set(task[asked])}
-    needed = np.array([needs[t] if a else np.zeros_like(seen[0]) for t, a in zip(task, asked)])
+    nothing = np.zeros_like(seen[0])
+    needed = np.stack([needs.get(t, nothing) for t in np.where(asked, task, "")])
     by_scene: dict[bytes, np.ndarray] = {}
     for scene in seen:
         if scene.tobytes() not in by_scene:
