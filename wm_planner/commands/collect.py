@@ -2,16 +2,24 @@
 
 Can be interrupted with Ctrl-C and run again: what is there is not recorded again. With more
 --episodes a dataset grows. The episodes depend on the seeds alone, not on the number of workers.
+With --policy planner the planner acts first, and the expert takes over where it did not succeed:
+training on that teaches what to do after the planner's own errors (DAgger).
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from wm_planner.commands.stack_arguments import add_stack_arguments, read_stack_config
 from wm_planner.errors import ConfigurationError, UnknownNameError
+
+if TYPE_CHECKING:
+    from wm_planner.assembly import StackConfig
 
 NAME = "collect"
 HELP = "record training episodes on the simulated rig"
@@ -46,23 +54,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="expert, recovery (a mistake, mended), failure (not mended), play (random motion), "
         "stills (unrelated frames)",
     )
+    parser.add_argument(
+        "--policy",
+        choices=("expert", "planner"),
+        default="expert",
+        help="who acts: the scripts (default), or the planner until the scripts take over",
+    )
+    add_stack_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from wm_planner.datasets.collection import CollectionPlan, Job, collect, recorded
+    from wm_planner.datasets.planner_recorder import open_planner_recorder
     from wm_planner.datasets.simulated_recorder import open_simulated_recorder
     from wm_planner.rigs.collection import KINDS, TASK_SHARES
     from wm_planner.rigs.tasks import TASKS
 
     if args.workers < 1:
         raise ConfigurationError(f"--workers {args.workers}: expected at least 1")
+    policy, kinds, open_recorder = "expert", KINDS, open_simulated_recorder
+    if args.policy == "planner":
+        if args.kinds:
+            raise ConfigurationError("--kinds: these are the expert's; the planner has none")
+        config = read_stack_config(args)
+        policy, kinds = _planner_identity(config), {"planner": 1.0}
+        open_recorder = functools.partial(open_planner_recorder, config)
     plan = CollectionPlan(
         episodes=args.episodes,
         seed=args.seed,
         tasks=read_weights("task", args.tasks, TASKS, TASK_SHARES),
-        kinds=read_weights("kind", args.kinds, KINDS, KINDS),
+        kinds=read_weights("kind", args.kinds, KINDS, kinds),
+        policy=policy,
     )
     done = recorded(args.out, plan)
     successes = 0
@@ -75,12 +99,21 @@ def run(args: argparse.Namespace) -> int:
             bar.set_postfix_str(f"{successes} succeeded", refresh=False)
             bar.update()
 
-        count = collect(args.out, plan, open_simulated_recorder, args.workers, report)
+        count = collect(args.out, plan, open_recorder, args.workers, report)
     minutes = (time.monotonic() - begin) / 60
     print(
         f"{args.out}: {plan.episodes} episodes, {count} of them recorded now in {minutes:.1f} min"
     )
     return 0
+
+
+def _planner_identity(config: StackConfig) -> str:
+    """Name the planner by its models, which are what its behaviour hangs on."""
+    from wm_planner.assembly import load_bundles
+    from wm_planner.robot.rig_description import find_rig
+
+    bundles = load_bundles(config, find_rig(config.rig))
+    return "planner " + " ".join(bundle.bundle_hash[:12] for bundle in bundles.values())
 
 
 def read_weights(

@@ -16,7 +16,9 @@ HELP = "write a training run's model bundles (needs the [train] extra)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="training dataset")
+    parser.add_argument(
+        "--data", type=Path, required=True, nargs="+", metavar="DIR", help="as for train"
+    )
     parser.add_argument(
         "--run", type=Path, required=True, metavar="DIR", help="training run", dest="run_folder"
     )

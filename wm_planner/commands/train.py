@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 from wm_planner.errors import ConfigurationError
@@ -23,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("all", "autoencoder", "denoiser", "value", "inverse_dynamics"),
         help="what to train; all by default",
     )  # fmt: skip
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="dataset folder")
+    parser.add_argument(
+        "--data", type=Path, required=True, nargs="+", metavar="DIR",
+        help="dataset folders; several are learned from as one",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder")
     parser.add_argument(
         "--config", type=Path, metavar="FILE",
@@ -48,13 +52,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def open_run(  # type: ignore[no-untyped-def]
-    data: Path,
+    data: Sequence[Path],
     out: Path,
     config: Path | None,
     threads: int | None = None,
     start_from: Path | None = None,
 ):
-    """Open or create a training run on a dataset."""
+    """Open or create a training run on one or more datasets."""
     if importlib.util.find_spec("torch") is None:
         raise ConfigurationError(
             "torch is not installed; training needs it: pip install 'wm_planner[train]'"
@@ -76,8 +80,14 @@ def open_run(  # type: ignore[no-untyped-def]
     settings = from_mapping(TrainingSettings, yaml.safe_load(path.read_text()))
     if threads:
         settings = dataclasses.replace(settings, threads=threads)
-    dataset = LeRobotDataset(data)
-    source = EpisodeSource.from_dataset(dataset, settings.camera)
-    facts = {"episodes": len(dataset), "frames": len(source.frames), "sha256": dataset.content_hash}
+    datasets = [LeRobotDataset(folder) for folder in data]
+    source = EpisodeSource.joined(
+        [EpisodeSource.from_dataset(dataset, settings.camera) for dataset in datasets]
+    )
+    facts = {
+        "episodes": len(source.offsets) - 1,
+        "frames": len(source.frames),
+        "sha256": " ".join(dataset.content_hash for dataset in datasets),
+    }
     start = WarmStart(start_from) if start_from else None
     return Run(out, settings, source, facts, start)

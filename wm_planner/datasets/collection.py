@@ -65,6 +65,7 @@ class CollectionPlan:
         fps: Frames per second that the recorder records.
         robot_type: Name of the rig.
         shard_size: Episodes per file.
+        policy: Who acts; with the models' hashes where it is the planner.
     """
 
     episodes: int
@@ -74,6 +75,7 @@ class CollectionPlan:
     fps: int = 5
     robot_type: str = "simulated_bimanual"
     shard_size: int = 50
+    policy: str = "expert"
 
     def __post_init__(self) -> None:
         if self.episodes < 1 or self.seed < 0:
@@ -237,7 +239,7 @@ def _check_plan(root: Path, plan: CollectionPlan) -> None:
     path = root / PLAN_PATH
     now = json.loads(json.dumps(dataclasses.asdict(plan)))
     if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = {"policy": "expert"} | json.loads(path.read_text(encoding="utf-8"))
         for name, value in now.items():
             if name != "episodes" and before.get(name) != value:
                 raise ConfigurationError(

@@ -10,10 +10,10 @@ import numpy as np
 
 from wm_planner.errors import DataError
 
-KINDS = ("expert", "noisy", "recovery", "failure", "play", "stills")
+KINDS = ("expert", "noisy", "recovery", "failure", "play", "stills", "planner")
 """How the actions came about. expert: the script as it is; noisy: with bounded noise; recovery: a
 disturbance or mistake that is corrected; failure: a mistake left as it is; play: random motion;
-stills: frames that have nothing to do with each other."""
+stills: frames that have nothing to do with each other; planner: the planner, then the expert."""
 
 PLAY = "play"
 """Name of the task of an episode that has none."""

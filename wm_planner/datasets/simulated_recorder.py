@@ -24,12 +24,17 @@ def open_simulated_recorder() -> Record:
     robot = RobotModel(rig.description)
 
     def record(task: str, seed: int, kind: str) -> Mapping[str, Any]:
-        fields = dict(record_episode(rig, robot, task, seed, kind))
-        fields["images"] = {CAMERA: fields.pop("image")}
-        position = fields["object_position"]
-        visible = np.linalg.norm(position, axis=-1) < _SCENE_RADIUS_M
-        fields["object_visible"] = visible
-        fields["object_position"] = np.where(visible[..., None], position, 0.0)
-        return fields
+        return camera_and_objects(record_episode(rig, robot, task, seed, kind))
 
     return record
+
+
+def camera_and_objects(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What a rig's recording lacks of an `Episode`: camera names, and which objects are there."""
+    fields = dict(fields)
+    fields["images"] = {CAMERA: fields.pop("image")}
+    position = fields["object_position"]
+    visible = np.linalg.norm(position, axis=-1) < _SCENE_RADIUS_M
+    fields["object_visible"] = visible
+    fields["object_position"] = np.where(visible[..., None], position, 0.0)
+    return fields

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from wm_planner.training.loop import LossFunction
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
-from wm_planner.training.source import EpisodeSource
+from wm_planner.training.source import EpisodeSource, StackedFrames
 
 
 def build_autoencoder(
@@ -86,7 +86,9 @@ def pose_statistics(source: EpisodeSource) -> tuple[np.ndarray, np.ndarray]:
 
 
 @torch.no_grad()
-def encode_all(model: Autoencoder, frames: np.ndarray, batch: int = 256) -> np.ndarray:
+def encode_all(
+    model: Autoencoder, frames: np.ndarray | StackedFrames, batch: int = 256
+) -> np.ndarray:
     """Latents of all frames, shape (F, tokens, channels), float16."""
     out = []
     for start in range(0, len(frames), batch):

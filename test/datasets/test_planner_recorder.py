@@ -1,0 +1,49 @@
+"""The planner acts, the expert takes over: what is written down of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from wm_planner import actions
+from wm_planner.assembly import load_config
+from wm_planner.datasets.collection import CollectionPlan, collect
+from wm_planner.datasets.episode import Episode
+from wm_planner.datasets.planner_recorder import open_planner_recorder
+from wm_planner.errors import ConfigurationError
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def record():
+    return open_planner_recorder(load_config())
+
+
+def test_the_expert_finishes_what_the_planner_began(record):
+    episode = Episode.from_mapping(record("tray_lift", 905_001, "planner"))
+    good = episode.step_good
+    assert episode.kind == "planner" and episode.success and good[-1]
+    assert not good[0] and (np.diff(good.astype(int)) >= 0).all()  # planner, then expert
+    # What was commanded at one frame is about where the hands are at the next.
+    target, pose = (actions.unpack(x) for x in (episode.hand_target, episode.hand_pose))
+    late = np.linalg.norm(pose.position[1:] - target.position[:-1], axis=-1)
+    assert np.median(late) < 0.01 and late.max() < 0.08
+    again = actions.decode(pose, episode.action)
+    np.testing.assert_allclose(again.position, target.position, atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_episode(record):
+    first, second = (Episode.from_mapping(record("reach", 905_002, "planner")) for _ in range(2))
+    np.testing.assert_array_equal(first.images["head"], second.images["head"])
+    np.testing.assert_array_equal(first.action, second.action)
+
+
+def test_a_dataset_of_another_policy_is_not_extended(tmp_path):
+    plan = {"episodes": 1, "seed": 0, "tasks": {"reach": 1.0}, "kinds": {"planner": 1.0}}
+    (tmp_path / "collection.json").write_text(
+        '{"episodes": 1, "seed": 0, "tasks": {"reach": 1.0}, "kinds": {"planner": 1.0}, '
+        '"fps": 5, "robot_type": "simulated_bimanual", "shard_size": 50}'
+    )
+    with pytest.raises(ConfigurationError, match="policy expert, not planner ab12"):
+        collect(tmp_path, CollectionPlan(**plan, policy="planner ab12"), lambda: None)

@@ -1,0 +1,131 @@
+"""Episodes in which the planner acts, errs in its own way, and the scripted expert takes over.
+
+DAgger (Ross, Gordon, Bagnell 2011): a model that learns from experts alone never sees the states
+that its own small errors lead to. Here it does, with what an expert would do from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from wm_planner import actions, images
+from wm_planner.assembly import Stack, StackConfig, assemble
+from wm_planner.closed_loop.episode import EpisodeSettings, run_episode
+from wm_planner.datasets.collection import Record
+from wm_planner.datasets.simulated_recorder import camera_and_objects
+from wm_planner.planner import PlanReport
+from wm_planner.rigs.mujoco_rig import MujocoRig
+from wm_planner.rigs.performance import EpisodeOver, Performance
+from wm_planner.types import Command, Goal, HandPoses, Observation
+
+PLANNED_STEPS = (4, 25)  # frames until the expert takes over, drawn evenly
+LIFTED_M = 0.01  # a thing that is higher than it was is in somebody's hand
+FINISH_STEPS = 50  # the expert's, at most
+
+
+def open_planner_recorder(config: StackConfig) -> Record:
+    """Load the models and open the rig, once per process."""
+    config = dataclasses.replace(config, onnx=dataclasses.replace(config.onnx, threads=1))
+    stack = assemble(config)
+    rig = MujocoRig(description=stack.rig_description)
+
+    def record(task: str, seed: int, kind: str) -> Mapping[str, Any]:
+        return camera_and_objects(record_planner_episode(stack, rig, task, seed))
+
+    return record
+
+
+def record_planner_episode(stack: Stack, rig: MujocoRig, task: str, seed: int) -> dict[str, Any]:
+    """Let the planner act for a while, then the expert, unless something is held or done.
+
+    Args:
+        stack: what plans; it sees images, joints and the instruction.
+        rig: it is reset.
+        task: name of the task.
+        seed: fixes the scene, the instruction and when the expert takes over.
+
+    Returns:
+        As `rigs.collection.record_episode`, of kind "planner". The planner's steps are good where
+        they ended in success.
+    """
+    generator = np.random.default_rng([seed, 5])
+    rig.reset(task, seed)
+    instruction = str(generator.choice(rig.task.instructions))
+    rest = {name: rig.object_position(name)[2] for name in rig.movable}
+    frames = int(generator.integers(*PLANNED_STEPS, endpoint=True))
+    watched = _Watched(stack, rig)
+    limit = EpisodeSettings(time_limit_s=frames * stack.world_model.spec.dt)
+    result = run_episode(stack, watched, Goal(instruction), task, seed, limit, watched.see)  # type: ignore[arg-type]
+    rows = watched.rows
+    for row in rows:
+        row["step_good"] = np.array(result.success)
+    held = any(rig.object_position(name)[2] > z + LIFTED_M for name, z in rest.items())
+    if rig.task.recoveries and not (result.success or held):
+        rows = rows[:-1] + _take_over(stack, rig, generator, len(rows))
+    arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    return arrays | {
+        "object_names": rig.tracked, "task": task, "instruction": instruction,
+        "success": rig.succeeded(), "kind": "planner", "seed": seed,
+    }  # fmt: skip
+
+
+def _take_over(
+    stack: Stack, rig: MujocoRig, generator: np.random.Generator, begun: int
+) -> list[dict[str, np.ndarray]]:
+    expert = Performance(rig, stack.robot, generator, max_steps=begun + FINISH_STEPS)
+    expert.step = begun  # hands may be low or closed: it retreats first
+    with contextlib.suppress(EpisodeOver):
+        rig.task.perform(expert, "")
+    columns = vars(expert.finish())
+    return [
+        {name: np.asarray(value) for name, value in zip(columns, row, strict=True)}
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+class _Watched:
+    """A rig that notes every frame and what the arms were told to do until the next one."""
+
+    def __init__(self, stack: Stack, rig: MujocoRig) -> None:
+        self.rows: list[dict[str, np.ndarray]] = []
+        self._rig, self._robot = rig, stack.robot
+        self._size = stack.world_model.spec.image_size
+        self._camera = stack.world_model.spec.camera
+        self._stamp_ns = -1
+        self._told: Command | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rig, name)
+
+    def apply(self, command: Command) -> Command:
+        self._told = self._rig.apply(command)
+        return self._told
+
+    def see(self, observation: Observation, report: PlanReport | None) -> None:
+        """Note a frame the first time that it is shown."""
+        if observation.stamp_ns <= self._stamp_ns:
+            return
+        self._stamp_ns = observation.stamp_ns
+        position, velocity, width = self._rig.joint_state()
+        measured = self._robot.hand_poses(position, width)
+        if self.rows and self._told:
+            told = self._robot.hand_poses(self._told.joint_position, self._told.gripper_width)
+            self._command(told)
+        tracked = self._rig.tracked
+        self.rows.append({
+            "image": images.fit(observation.images[self._camera], *self._size),
+            "joint_position": position, "joint_velocity": velocity, "gripper_width": width,
+            "hand_pose": actions.pack(measured), "hand_target": actions.pack(measured),
+            "action": actions.encode(measured, measured),
+            "object_position": np.stack([self._rig.object_position(n) for n in tracked]),
+        })  # fmt: skip
+
+    def _command(self, told: HandPoses) -> None:
+        row = self.rows[-1]
+        row["hand_target"] = actions.pack(told)
+        row["action"] = actions.encode(actions.unpack(row["hand_pose"]), told)
