@@ -60,13 +60,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="expert",
         help="who acts: the scripts (default), or the planner until the scripts take over",
     )
+    parser.add_argument(
+        "--variation",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="share of the expert's episodes, 0 to 1, with another light, other colours, the "
+        "camera a centimetre or so off, and up to three things that do not matter",
+    )
     add_stack_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from wm_planner.datasets.collection import CollectionPlan, Job, collect, recorded
+    from wm_planner.datasets.collection import CollectionPlan, Job, OpenRecorder, collect, recorded
     from wm_planner.datasets.planner_recorder import open_planner_recorder
     from wm_planner.datasets.simulated_recorder import open_simulated_recorder
     from wm_planner.rigs.collection import KINDS, TASK_SHARES
@@ -74,10 +82,11 @@ def run(args: argparse.Namespace) -> int:
 
     if args.workers < 1:
         raise ConfigurationError(f"--workers {args.workers}: expected at least 1")
-    policy, kinds, open_recorder = "expert", KINDS, open_simulated_recorder
+    policy, kinds = "expert", KINDS
+    open_recorder: OpenRecorder = functools.partial(open_simulated_recorder, args.variation)
     if args.policy == "planner":
-        if args.kinds:
-            raise ConfigurationError("--kinds: these are the expert's; the planner has none")
+        if args.kinds or args.variation:
+            raise ConfigurationError("--kinds and --variation are for the expert's episodes")
         config = read_stack_config(args)
         policy, kinds = _planner_identity(config), {"planner": 1.0}
         open_recorder = functools.partial(open_planner_recorder, config)
@@ -87,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
         tasks=read_weights("task", args.tasks, TASKS, TASK_SHARES),
         kinds=read_weights("kind", args.kinds, KINDS, kinds),
         policy=policy,
+        variation=args.variation,
     )
     done = recorded(args.out, plan)
     successes = 0

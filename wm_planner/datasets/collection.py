@@ -66,6 +66,7 @@ class CollectionPlan:
         robot_type: Name of the rig.
         shard_size: Episodes per file.
         policy: Who acts; with the models' hashes where it is the planner.
+        variation: Share of episodes with another light, colours, camera pose and clutter.
     """
 
     episodes: int
@@ -76,6 +77,7 @@ class CollectionPlan:
     robot_type: str = "simulated_bimanual"
     shard_size: int = 50
     policy: str = "expert"
+    variation: float = 0.0
 
     def __post_init__(self) -> None:
         if self.episodes < 1 or self.seed < 0:
@@ -96,6 +98,8 @@ class CollectionPlan:
             numbers = list(weights.values())
             if not numbers or min(numbers) < 0 or not 0 < sum(numbers) < np.inf:
                 raise ConfigurationError(f"{name}: weights {dict(weights)} are not frequencies")
+        if not 0 <= self.variation <= 1:
+            raise ConfigurationError(f"variation is {self.variation}, expected 0 to 1")
         unknown = sorted(set(self.kinds) - set(KINDS))
         if unknown:
             raise ConfigurationError(f"kinds: {unknown} unknown, known are {', '.join(KINDS)}")
@@ -239,7 +243,9 @@ def _check_plan(root: Path, plan: CollectionPlan) -> None:
     path = root / PLAN_PATH
     now = json.loads(json.dumps(dataclasses.asdict(plan)))
     if path.exists():
-        before = {"policy": "expert"} | json.loads(path.read_text(encoding="utf-8"))
+        before = {"policy": "expert", "variation": 0.0} | json.loads(
+            path.read_text(encoding="utf-8")
+        )
         for name, value in now.items():
             if name != "episodes" and before.get(name) != value:
                 raise ConfigurationError(

@@ -13,8 +13,12 @@ CAMERA = "head"
 _SCENE_RADIUS_M = 1.5  # objects that a scene does not use wait further away than this
 
 
-def open_simulated_recorder() -> Record:
-    """Opens the rig, which costs a second and a GL context, and returns what records on it."""
+def open_simulated_recorder(variation: float = 0.0) -> Record:
+    """Opens the rig, which costs a second and a GL context, and returns what records on it.
+
+    Args:
+        variation: share of episodes with another light, colours, camera pose and clutter.
+    """
     # Here and not above: the command line reads this module's name before it needs the simulator.
     from wm_planner.rigs.collection import record_episode
     from wm_planner.rigs.mujoco_rig import MujocoRig
@@ -24,7 +28,7 @@ def open_simulated_recorder() -> Record:
     robot = RobotModel(rig.description)
 
     def record(task: str, seed: int, kind: str) -> Mapping[str, Any]:
-        return camera_and_objects(record_episode(rig, robot, task, seed, kind))
+        return camera_and_objects(record_episode(rig, robot, task, seed, kind, variation))
 
     return record
 

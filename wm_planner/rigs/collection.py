@@ -9,7 +9,7 @@ import numpy as np
 from wm_planner.rigs.hands import CLOSED, LOWER, OPEN, UPPER
 from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.performance import EpisodeOver, Performance
-from wm_planner.rigs.stills import record_stills
+from wm_planner.rigs.stills import record_stills, vary
 from wm_planner.robot.robot_model import RobotModel
 
 #: Share of each kind of episode and of each task in a training set.
@@ -24,7 +24,7 @@ TASK_SHARES = {
 
 
 def record_episode(
-    rig: MujocoRig, robot: RobotModel, task: str, seed: int, kind: str
+    rig: MujocoRig, robot: RobotModel, task: str, seed: int, kind: str, variation: float = 0.0
 ) -> dict[str, Any]:
     """Perform and record one episode.
 
@@ -35,6 +35,7 @@ def record_episode(
         seed: fixes the scene and everything that the expert does.
         kind: "expert", "recovery" (a mistake, mended), "failure" (not mended), "play" (random),
             "stills" (unrelated frames, see `stills.record_stills`).
+        variation: probability of another light, colours, camera pose and clutter.
 
     Returns:
         ``image`` (N, 96, 128, 3) uint8; ``joint_position``, ``joint_velocity`` (N, 12);
@@ -44,8 +45,9 @@ def record_episode(
         ("" for play), ``success``, ``kind``, ``seed``.
     """
     if kind == "stills":
-        return record_stills(rig, robot, task, seed)
+        return record_stills(rig, robot, task, seed, variation)
     rig.reset(task, seed)
+    vary(rig, seed, variation)
     generator = np.random.default_rng([seed, 2])
     recoveries = rig.task.recoveries
     if kind == "recovery" and not recoveries:

@@ -16,6 +16,7 @@ import numpy as np
 
 from wm_planner.errors import RigError, UnknownNameError
 from wm_planner.rigs import simulated_scene as scene
+from wm_planner.rigs.appearance import Appearance
 from wm_planner.rigs.fisheye import FisheyeView, Lens, LensSettings
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.rigs.servo_reference import Reference, cubic
@@ -61,6 +62,7 @@ class MujocoRig(SimulatedRig):
         self._reference: Reference
         self._reference_end: float
         self._models: dict[str, mujoco.MjModel] = {}
+        self._appearances: dict[str, Appearance] = {}
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
         self._head_lens = head_lens or LensSettings()
         self._fisheyes: dict[Lens, FisheyeView] = {}
@@ -82,6 +84,7 @@ class MujocoRig(SimulatedRig):
         self.task = TASKS[task]
         self._load(self.task.scene)
         mujoco.mj_resetData(self.model, self.data)
+        self.appearance.restore()
         self._step_s = float(self.model.opt.timestep)
         for name in self.movable:
             self.place(name, scene.PARKED, 0.0)
@@ -269,8 +272,10 @@ class MujocoRig(SimulatedRig):
         self.close()
         if name not in self._models:
             self._models[name] = mujoco.MjModel.from_xml_string(Scene.named(name).build())
+            self._appearances[name] = Appearance(self._models[name])
         self._scene_name = name
         self.model = self._models[name]
+        self.appearance = self._appearances[name]
         self.data = mujoco.MjData(self.model)
         self.movable = Scene.named(name).movable
         self.tracked = Scene.named(name).tracked

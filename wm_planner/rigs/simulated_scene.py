@@ -45,6 +45,8 @@ PARKED = (
     -0.6,
 )  # where objects wait that a scene does not use: behind and below the table
 
+DISTRACTORS = ("distractor_1", "distractor_2", "distractor_3")
+
 ARM_COLOUR = {"left": ".85 .45 .10 1", "right": ".20 .45 .80 1"}
 MARKER_COLOUR = {"left": "1 .75 .05 1", "right": ".35 .85 1 1"}
 DARK = ".15 .15 .17 1"
@@ -130,6 +132,12 @@ def tabletop_objects() -> str:
 </body>"""
         for side in SIDES
     )
+    distractors = "".join(
+        f"""
+<body name="{name}" mocap="true" pos="{PARKED[0]} {PARKED[1]} {PARKED[2]}">
+ <geom class="object" type="box" size=".02 .02 .02"/></body>"""
+        for name in DISTRACTORS
+    )
     return f"""{cube_object()}
 <body name="bar" pos="0 .3 .03"><freejoint name="bar"/>
  <geom class="object" type="box" size="{BAR_HALF[0]} {BAR_HALF[1]} {BAR_HALF[2]}" mass=".08" rgba=".10 .62 .20 1"/></body>
@@ -137,7 +145,7 @@ def tabletop_objects() -> str:
  <geom class="object" type="box" size="{TRAY_HALF[0]} {TRAY_HALF[1]} {TRAY_HALF[2]}" mass=".2" rgba=".55 .30 .70 1"/>
  <geom class="object" type="box" size="{handle}" pos="-{TRAY_HANDLE_X} 0 {TRAY_HANDLE_HALF[2]}" mass=".04" rgba=".85 .55 .95 1"/>
  <geom class="object" type="box" size="{handle}" pos="{TRAY_HANDLE_X} 0 {TRAY_HANDLE_HALF[2]}" mass=".04" rgba=".85 .55 .95 1"/></body>
-{markers}"""
+{markers}{distractors}"""
 
 
 def build_scene(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wm_planner import actions, images
+from wm_planner.rigs.appearance import vary_appearance
 from wm_planner.rigs.hands import LOWER, OPEN, UPPER, Hands
 from wm_planner.rigs.simulated_scene import PARKED
 
@@ -23,7 +24,9 @@ FRAMES = 40
 HELD_WIDTH = 0.05
 
 
-def record_stills(rig: MujocoRig, robot: RobotModel, task: str, seed: int) -> dict[str, Any]:
+def record_stills(
+    rig: MujocoRig, robot: RobotModel, task: str, seed: int, variation: float = 0.0
+) -> dict[str, Any]:
     """`FRAMES` unrelated frames of a task's scene, in the form of `collection.record_episode`."""
     rig.reset(task, seed)
     generator = np.random.default_rng([seed, 4])
@@ -34,6 +37,7 @@ def record_stills(rig: MujocoRig, robot: RobotModel, task: str, seed: int) -> di
             rig.place(name, PARKED, 0.0)
         rig.task.place(rig, generator)
         rig.forward()  # where things are now is asked for below
+        vary(rig, seed * FRAMES + len(rows), variation)
         hands = _draw_hands(rig, generator)
         joints = robot.inverse_kinematics(hands.poses()[None, None], start)[0][0, 0]
         if generator.random() < 0.35:
@@ -59,6 +63,13 @@ def record_stills(rig: MujocoRig, robot: RobotModel, task: str, seed: int) -> di
         "object_names": rig.tracked, "task": "stills", "instruction": "", "success": False,
         "kind": "stills", "seed": seed,
     }  # fmt: skip
+
+
+def vary(rig: MujocoRig, seed: int, probability: float) -> None:
+    """Change how the scene looks, or not; a stream of its own leaves all else as it is."""
+    generator = np.random.default_rng([seed, 6])
+    if generator.random() < probability:
+        vary_appearance(rig, generator)
 
 
 def _draw_hands(rig: MujocoRig, generator: np.random.Generator) -> Hands:
