@@ -18,6 +18,7 @@ from wm_planner.training.networks.video_backbone import (  # noqa: E402
     VideoBackbone,
     open_video_backbone,
 )
+from wm_planner.training.video_sampling import dream_video  # noqa: E402
 from wm_planner.training.video_training import (  # noqa: E402
     Clips,
     VideoTrainingSettings,
@@ -212,6 +213,26 @@ def figures(model: VideoBackbone, settings: VideoTrainingSettings) -> tuple[floa
     return float(error.mean()), action_shuffle_ratio(model, clips, generator, 5.0, settings)
 
 
+def agreement(model: VideoBackbone, settings: VideoTrainingSettings, **options) -> float:
+    """Correlation of the changes that were asked for with those in dreams from pure noise."""
+    clips = draw_clips(np.random.default_rng(98))
+    noise = torch.randn(clips.latents.shape, generator=torch.Generator().manual_seed(7))
+    hidden = clips.latents.clone()
+    hidden[:, 1:] = torch.nan  # the future is not looked at
+    hidden = dataclasses.replace(clips, latents=hidden)
+    dream = dream_video(
+        model, hidden, noise, steps=5, settings=settings, largest_sigma=20.0, **options
+    )
+    torch.testing.assert_close(dream[:, 0], clips.latents[:, 0])
+    slope = (dream[..., SIZE // 2 :].mean(-1) - dream[..., : SIZE // 2].mean(-1)).mean((2, 3))
+    asked = clips.actions[:, 1:, 0]  # (N, F - 1)
+    result = float(
+        torch.corrcoef(torch.stack([slope.diff(dim=1).flatten(), asked.flatten()]))[0, 1]
+    )
+    print(f"agreement {result:.2f} {options}")
+    return result
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("draw", [draw_clips, draw_clips_with_wrong_actions])
 def test_a_few_steps_of_fine_tuning_lower_the_loss_and_make_actions_matter(draw, tmp_path):
@@ -227,7 +248,10 @@ def test_a_few_steps_of_fine_tuning_lower_the_loss_and_make_actions_matter(draw,
     if draw is draw_clips:
         assert error < 0.4 * error_before
         assert ratio > 1.3
+        assert agreement(trained, settings) > 0.5
+        assert agreement(trained, settings, guidance=2.0) > 0.5
     else:
         assert ratio == pytest.approx(1.0, abs=0.1)
+        assert abs(agreement(trained, settings)) < 0.25
     given = inputs() | {"context": torch.zeros(2, 1, 16)}
     assert first_leak(lambda noisy: trained(**given | {"noisy": noisy}), given["noisy"]) is None

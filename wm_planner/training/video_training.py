@@ -96,14 +96,18 @@ def clip_error(
     context_sigma = torch.full_like(sigma[:, :past], settings.context_sigma)
     sigma = torch.cat([context_sigma, sigma[:, past:]], 1)
     given = torch.cat([torch.zeros_like(given[:, :past]), given[:, past:]], 1)
-    ids = clips.latents.new_tensor([settings.fps - 1, MOTION_BUCKET, AUGMENTATION])
     noisy = clips.latents + sigma[..., None, None, None] * noise
-    clean = model(
-        noisy, sigma, clips.image, clips.context, ids.expand(len(noisy), -1), clips.actions, given
-    )
+    ids = time_ids(clips, settings)
+    clean = model(noisy, sigma, clips.image, clips.context, ids, clips.actions, given)
     error = (clean - clips.latents)[:, past:].square().mean((2, 3, 4))
     weight = 1 + sigma[:, past:] ** -2  # (sigma^2 + data^2) / (sigma data)^2 with data = 1
     return error, error * weight
+
+
+def time_ids(clips: Clips, settings: VideoTrainingSettings) -> Tensor:
+    """Return what Stable Video Diffusion wants to know besides, shape (N, 3)."""
+    ids = clips.latents.new_tensor([settings.fps - 1, MOTION_BUCKET, AUGMENTATION])
+    return ids.expand(len(clips.latents), -1)
 
 
 @torch.no_grad()

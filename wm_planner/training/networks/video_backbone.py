@@ -118,12 +118,15 @@ class VideoBackbone(nn.Module):
         return (inputs[0], self._condition, *inputs[2:]), named
 
 
-def open_video_backbone(folder: Path) -> VideoBackbone:
+def open_video_backbone(
+    folder: Path, action_mean: Tensor | None = None, action_std: Tensor | None = None
+) -> VideoBackbone:
     """Load a backbone from this machine; nothing is downloaded.
 
     Args:
         folder: a pipeline of diffusers such as Stable Video Diffusion, its `unet` folder, or what
             `VideoBackbone.save` wrote.
+        action_mean, action_std: as for `VideoBackbone`; saved ones go before them.
     """
     try:
         from diffusers import UNetSpatioTemporalConditionModel
@@ -146,7 +149,7 @@ def open_video_backbone(folder: Path) -> VideoBackbone:
         weights, local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False
     )
     conditioning = folder / CONDITIONING_FILE
-    backbone = VideoBackbone(unet, converted=conditioning.exists())
+    backbone = VideoBackbone(unet, action_mean, action_std, conditioning.exists())
     if conditioning.exists():
         backbone.load_state_dict(load_file(conditioning), strict=False)
     return backbone
