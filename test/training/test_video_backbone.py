@@ -104,24 +104,65 @@ def test_every_part_of_the_conversion_is_needed(left_out):
     assert first_leak(run, torch.randn(2, FRAMES, 8, SIZE, SIZE), tolerance=1e-6)
 
 
-def test_another_architecture_is_made_causal_too():
-    """The text-to-video U-Net of ModelScope: other blocks, other attention, other norms."""
+CROSS_3D = {
+    "sample_size": SIZE,
+    "block_out_channels": (32, 64),
+    "layers_per_block": 1,
+    "cross_attention_dim": 16,
+    "down_block_types": ("CrossAttnDownBlock3D", "DownBlock3D"),
+    "up_block_types": ("UpBlock3D", "CrossAttnUpBlock3D"),
+    "attention_head_dim": 8,
+}
+
+
+def model_scope():
+    """Text to video."""
+    unet = diffusers.UNet3DConditionModel(**CROSS_3D)
+    return unet, lambda x: unet(x, 1.0, torch.ones(1, 3, 16), return_dict=False)[0]
+
+
+def animate_diff():
+    """Text to pictures with a motion adapter."""
+    unet = diffusers.UNetMotionModel(
+        **{key: value for key, value in CROSS_3D.items() if key != "attention_head_dim"}
+        | {"down_block_types": ("CrossAttnDownBlockMotion", "DownBlockMotion")}
+        | {"up_block_types": ("UpBlockMotion", "CrossAttnUpBlockMotion")},
+        num_attention_heads=2,
+        motion_num_attention_heads=2,
+    )
+    return unet, lambda x: unet(x, 1.0, torch.ones(FRAMES, 3, 16), return_dict=False)[0]
+
+
+def i2vgen_xl():
+    """Text and picture to video; the picture's latents go through layers in time too."""
+    unet = diffusers.I2VGenXLUNet(**CROSS_3D)
+    more = {
+        "fps": torch.tensor([8]),
+        "image_embeddings": torch.ones(1, 16),
+        "encoder_hidden_states": torch.ones(1, 3, 16),
+        "return_dict": False,
+    }
+    return unet, lambda x: unet(x, 1.0, image_latents=x, **more)[0]
+
+
+@pytest.mark.parametrize("build", [model_scope, animate_diff, i2vgen_xl])
+def test_other_video_networks_are_made_causal_too(build):
     torch.manual_seed(0)
-    unet = diffusers.UNet3DConditionModel(
-        sample_size=SIZE, block_out_channels=(32, 64), layers_per_block=1, cross_attention_dim=16,
-        down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"), attention_head_dim=8,
-        up_block_types=("UpBlock3D", "CrossAttnUpBlock3D"),
-    ).eval()  # fmt: skip
-    for parameter in unet.parameters():  # its temporal layers start at zero
-        torch.nn.init.normal_(parameter, std=0.05)
-
-    def run(frames):
-        return unet(frames, 1.0, torch.ones(1, 3, 16), return_dict=False)[0]
-
+    unet, run = build()
+    for parameter in unet.eval().parameters():  # some of its temporal layers start at zero
+        if parameter.numel():
+            torch.nn.init.normal_(parameter, std=0.05)
     frames = torch.randn(1, 4, FRAMES, SIZE, SIZE)
     assert first_leak(run, frames, axis=2)
     make_causal(unet)
     assert first_leak(run, frames, axis=2) is None
+
+
+def test_the_network_of_full_size_is_converted_whole():
+    with torch.device("meta"):  # shapes, no numbers
+        backbone = VideoBackbone(diffusers.UNetSpatioTemporalConditionModel())
+    assert len(backbone.conversion.convolutions) == 44  # 22 residual blocks
+    assert len(backbone.conversion.attentions) == 32  # 16 transformers
 
 
 @pytest.mark.parametrize("name", ["noisy", "sigma", "action", "action_given"])
@@ -169,6 +210,10 @@ def test_it_loads_a_pipelines_unet_and_what_it_wrote_itself(tmp_path):
     backbone.save(tmp_path / "mine")
     expected = backbone(**given)
     torch.testing.assert_close(open_video_backbone(tmp_path / "mine").eval()(**given), expected)
+    # Its unet alone is known to be causal too: nothing is extrapolated a second time.
+    alone = open_video_backbone(tmp_path / "mine" / "unet").unet.state_dict()
+    for name, value in backbone.unet.state_dict().items():
+        torch.testing.assert_close(alone[name], value, msg=name)
 
 
 def test_wrong_folders_and_other_networks_are_named(tmp_path):

@@ -23,6 +23,7 @@ from wm_planner.training.causal_conversion import Conversion, make_causal
 
 BACKBONE = "UNetSpatioTemporalConditionModel"
 CONDITIONING_FILE = "action_conditioning.safetensors"
+CONVERTED = "causal"  # in config.json: never extrapolate what was extrapolated already
 
 
 class VideoBackbone(nn.Module):
@@ -105,6 +106,7 @@ class VideoBackbone(nn.Module):
 
     def save(self, folder: Path) -> None:
         """Write the weights so that `open_video_backbone` finds them, without pickle."""
+        self.unet.register_to_config(**{CONVERTED: True})
         self.unet.save_pretrained(folder / "unet")
         own = {k: v for k, v in self.state_dict().items() if not k.startswith("unet.")}
         save_file(own, folder / CONDITIONING_FILE)
@@ -137,19 +139,20 @@ def open_video_backbone(
         ) from error
     weights = folder / "unet" if (folder / "unet").is_dir() else folder
     try:
-        kind = json.loads((weights / "config.json").read_text()).get("_class_name")
+        config = json.loads((weights / "config.json").read_text())
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"{folder}: no config.json of a network in it: {error}; expected the folder of "
             "a diffusers pipeline or of its unet"
         ) from error
+    kind = config.get("_class_name")
     if kind != BACKBONE:
         raise ConfigurationError(f"{weights}: holds a {kind}, expected a {BACKBONE}")
     unet = UNetSpatioTemporalConditionModel.from_pretrained(
         weights, local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False
     )
+    backbone = VideoBackbone(unet, action_mean, action_std, config.get(CONVERTED, False))
     conditioning = folder / CONDITIONING_FILE
-    backbone = VideoBackbone(unet, action_mean, action_std, conditioning.exists())
     if conditioning.exists():
         backbone.load_state_dict(load_file(conditioning), strict=False)
     return backbone
