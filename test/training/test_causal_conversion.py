@@ -10,12 +10,14 @@ from torch import nn  # noqa: E402
 
 from wm_planner.errors import ConfigurationError  # noqa: E402
 from wm_planner.training.causal_conversion import (  # noqa: E402
-    CausalConv3d,
-    FrameGroupNorm,
     causal_convolution,
-    causal_kernel,
     first_leak,
     make_causal,
+)
+from wm_planner.training.causal_layers import (  # noqa: E402
+    CausalConv3d,
+    FrameGroupNorm,
+    causal_kernel,
 )
 
 FRAMES = 12
