@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "wm_planner"
 # second column says so. Every module belongs to a part: a new top-level one needs a place here.
 TIERS = [
     ({"types", "errors", "settings", "share_folder"}, True),
-    ({"actions", "bundle", "registry", "robot", "onnx_session", "images"}, True),
+    ({"actions", "bundle", "registry", "robot", "onnx_session", "video_pipeline", "images"}, True),
     ({"world_models", "inverse_dynamics", "filters", "scorers", "rigs"}, False),
     ({"observation_history", "planner", "executor", "drift"}, True),
     ({"assembly", "closed_loop"}, True),
@@ -28,11 +28,12 @@ PARTS = set.union(*(names for names, _ in TIERS)) | {""}
 INTERFACES = {"msg", "srv", "action"}  # generated from the folders of the same names
 
 ROS = {"rclpy", "rosidl_runtime_py", "ament_index_python", "launch", "launch_ros"}
-ONLY_IN = {  # outside package: the one part that may import it
-    "torch": "training",
-    "onnxruntime": "onnx_session",
-    "mujoco": "rigs",
-    **dict.fromkeys(ROS, "nodes"),
+ONLY_IN = {  # outside package: the parts that may import it
+    "torch": ("training", "video_pipeline"),
+    "diffusers": ("training", "video_pipeline"),
+    "onnxruntime": ("onnx_session",),
+    "mujoco": ("rigs",),
+    **dict.fromkeys(ROS, ("nodes",)),
 }
 
 
@@ -72,8 +73,9 @@ def objection(importer: str, imported: str) -> str | None:
     here = part(importer)
     top = imported.split(".")[0]
     if top != "wm_planner":
-        place = "nodes" if top.endswith(("_msgs", "_srvs", "_interfaces")) else ONLY_IN.get(top)
-        return f"{top} belongs in {place} alone" if place not in (None, here) else None
+        messages = top.endswith(("_msgs", "_srvs", "_interfaces"))
+        places = ("nodes",) if messages else ONLY_IN.get(top, (here,))
+        return None if here in places else f"{top} belongs in {' and '.join(places)} alone"
     there = part(imported)
     if there in INTERFACES:
         return None if here == "nodes" else "ROS messages belong in nodes alone"
@@ -105,6 +107,7 @@ def test_the_rules_object_where_they_should() -> None:
     allowed = [
         ("wm_planner.planner", "wm_planner.filters.filter"),
         ("wm_planner.rigs.mujoco_rig", "mujoco"),
+        ("wm_planner.video_pipeline", "torch"),
         ("wm_planner.replay.bag", "wm_planner.datasets.episode"),
         ("wm_planner.nodes.planner_node", "sensor_msgs.msg"),
         ("wm_planner.nodes.planner_node", "wm_planner.msg.Plan"),
@@ -116,7 +119,8 @@ def test_the_rules_object_where_they_should() -> None:
         ("wm_planner.training.train", "wm_planner.datasets.episode", "beside"),
         ("wm_planner.planner", "rclpy", "nodes alone"),
         ("wm_planner.planner", "trajectory_msgs.msg", "nodes alone"),
-        ("wm_planner.commands.train", "torch.nn", "training alone"),
+        ("wm_planner.commands.train", "torch.nn", "training and video_pipeline alone"),
+        ("wm_planner.world_models.video", "diffusers", "training and video_pipeline alone"),
         ("wm_planner.bundle", "onnxruntime", "onnx_session alone"),
         ("wm_planner", "wm_planner.types", "nothing of the package"),
     ]

@@ -95,7 +95,7 @@ def third_party_imports() -> Iterator[tuple[str, Path]]:
 
 
 def test_every_import_is_a_declared_dependency() -> None:
-    declared = requirements("run", "train", "dashboard")
+    declared = requirements("run", "train", "diffusers", "dashboard")
     missing = []
     for name, path in third_party_imports():
         ros = f"ros-jazzy-{name.replace('_', '-')}"
@@ -106,7 +106,7 @@ def test_every_import_is_a_declared_dependency() -> None:
 
 
 def test_what_runs_models_needs_no_torch() -> None:
-    assert not {"torch", "onnx", "onnxscript"} & requirements("run")
+    assert not {"torch", "diffusers", "onnx", "onnxscript"} & requirements("run")
 
 
 def test_every_process_has_an_executable_of_its_name() -> None:

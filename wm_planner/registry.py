@@ -16,6 +16,7 @@ from wm_planner.errors import ConfigurationError, UnknownNameError
 BUILT_IN: dict[str, dict[str, str]] = {
     "world_models": {
         "onnx": "wm_planner.world_models.onnx_world_model:OnnxWorldModel",
+        "diffusers": "wm_planner.world_models.diffusers_world_model:DiffusersWorldModel",
     },
     "inverse_dynamics": {
         "onnx": "wm_planner.inverse_dynamics.onnx_inverse_dynamics:OnnxInverseDynamics",
