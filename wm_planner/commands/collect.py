@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from wm_planner.errors import ConfigurationError, UnknownNameError
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="KIND[=WEIGHT]",
         help="expert, recovery (a mistake, mended), failure (not mended), play (random motion), "
-        "stills (unrelated frames)",
+        "stills (unrelated frames); only when named: near_miss (a hand beside the cube)",
     )
 
 
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     from wm_planner.datasets.collection import CollectionPlan, Job, collect, recorded
     from wm_planner.datasets.simulated_recorder import open_simulated_recorder
-    from wm_planner.rigs.collection import KINDS, TASK_SHARES
+    from wm_planner.rigs.collection import KINDS, SPECIAL_KINDS, TASK_SHARES
     from wm_planner.rigs.tasks import TASKS
 
     if args.workers < 1:
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         episodes=args.episodes,
         seed=args.seed,
         tasks=read_weights("task", args.tasks, TASKS, TASK_SHARES),
-        kinds=read_weights("kind", args.kinds, KINDS, KINDS),
+        kinds=read_weights("kind", args.kinds, (*KINDS, *SPECIAL_KINDS), KINDS),
     )
     done = recorded(args.out, plan)
     successes = 0
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_weights(
-    what: str, words: Sequence[str] | None, known: Mapping, default: Mapping[str, float]
+    what: str, words: Sequence[str] | None, known: Collection[str], default: Mapping[str, float]
 ) -> dict[str, float]:
     """Turns words such as "reach" and "pick_lift=2" into relative frequencies by name."""
     if words is None:
