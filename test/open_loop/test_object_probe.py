@@ -5,18 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from simple_recording import make_recording
+from tiny_models import CONTEXT, HEIGHT, HORIZON, WIDTH
 
+from wm_planner.open_loop.dreams import Dreams
 from wm_planner.open_loop.object_figures import (
     BY_HANDS,
+    COPIED,
+    DREAMED,
     GUESSED,
     NEAR,
     REAL,
+    Dreamed,
     Frames,
     beside,
     is_test_episode,
     object_figures,
 )
 from wm_planner.open_loop.object_probe import LEAST_FRAMES, distance_mm, fit_probe
+from wm_planner.open_loop.windows import WindowSizes, windows_at
+
+SIZES = WindowSizes(CONTEXT, HORIZON, "head", (HEIGHT, WIDTH))
 
 
 @pytest.fixture(scope="module")
@@ -87,22 +95,52 @@ def test_a_latent_that_takes_the_hand_for_the_object_fails_on_near_misses():
     assert median.baselines[GUESSED] > 30 and median.baselines[BY_HANDS] > 30
 
 
-def test_the_probe_is_tested_on_episodes_it_was_not_fitted_on():
+def test_the_probe_is_tested_on_episodes_it_was_not_fitted_on(monkeypatch):
     recording = recording_with_held_cubes()
     tested = is_test_episode(recording)
     assert tested[recording.kind == "near_miss"].all()
     assert tested[:32].sum() == 11 and not tested[1]
+    fitted = []
+
+    def remember(inputs, positions, seed):
+        fitted.append(inputs[:, 0].astype(int))
+
+    monkeypatch.setattr("wm_planner.open_loop.object_figures.fit_probe", remember)
+    numbered = Frames(np.arange(len(recording.hand_pose))[:, None], recording)
+    object_figures(numbered, None, _no_dreams(recording), None, 0, lambda: None)
+    np.testing.assert_array_equal(fitted[0], np.flatnonzero(~tested[numbered.episode]))
+
+
+def test_only_frames_with_a_hand_beside_the_moved_object_are_near_misses():
+    recording = make_recording((6, 6), ("near_miss", "expert"))
+    left = recording.hand_pose[:, :3]
+    away = np.array([0.05, 0.05, 0.05, 0.05, 0.3, 0.079])  # m; moved from the fourth frame on
+    recording.object_position = (left - np.concatenate([away, away])[:, None] * [1, 0, 0])[:, None]
+    chosen = beside(Frames(np.zeros((12, 1)), recording), "cube")
+    np.testing.assert_array_equal(np.flatnonzero(chosen), [3, 5])
+
+
+def test_objects_are_read_from_dreams_of_test_episodes_alone():
+    recording = recording_with_held_cubes()
+    place = recording.object_position[:, 0]
+    windows = windows_at(recording, SIZES, np.arange(12), np.full(12, 9))  # 4 of them tested
+    future, newest = place[windows.at[:, CONTEXT:]], place[windows.at[:, CONTEXT - 1]]
+    still = np.repeat(newest[:, None], HORIZON, axis=1)
+    # Whoever acts sees where the cube goes; whoever does not sees it stay.
+    dreams = Dreams(newest, future, future, still, still, still[:, None], still)
+    figures, errors = object_figures(
+        Frames(place, recording), None, Dreamed(windows, dreams), None, 0, lambda: None
+    )
+    (median,) = (f for f in figures if f.name == "cube, dreamed, median")
+    assert median.count == 4 * HORIZON == len(errors["cube"][DREAMED])
+    assert median.value < 15
+    gone = 1e3 * np.linalg.norm(future - still, axis=-1)[::3]  # every third is tested
+    assert median.baselines[COPIED] == pytest.approx(np.median(gone), abs=10)
+    assert median.baselines["no action, no task"] == pytest.approx(median.baselines[COPIED])
 
 
 def _no_dreams(recording):
-    from tiny_models import CONTEXT, HEIGHT, HORIZON, WIDTH
-
-    from wm_planner.open_loop.dreams import Dreams
-    from wm_planner.open_loop.object_figures import Dreamed
-    from wm_planner.open_loop.windows import WindowSizes, windows_at
-
-    sizes = WindowSizes(CONTEXT, HORIZON, "head", (HEIGHT, WIDTH))
-    windows = windows_at(recording, sizes, np.array([1]), np.array([3]))  # was fitted on
+    windows = windows_at(recording, SIZES, np.array([1]), np.array([3]))  # was fitted on
     nothing = np.zeros((1, HORIZON, 3))
     return Dreamed(
         windows, Dreams(nothing[:, 0], nothing, nothing, nothing, nothing, nothing[None], nothing)
