@@ -19,7 +19,7 @@ TIERS = [
     ({"actions", "bundle", "registry", "robot", "onnx_session", "video_pipeline", "images"}, True),
     ({"world_models", "inverse_dynamics", "filters", "scorers", "rigs"}, False),
     ({"observation_history", "planner", "executor", "drift"}, True),
-    ({"assembly", "closed_loop"}, True),
+    ({"assembly", "closed_loop", "open_loop"}, True),
     ({"replay", "datasets", "training", "nodes"}, False),
     ({"cli", "commands"}, True),
 ]

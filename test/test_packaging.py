@@ -25,6 +25,8 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "pinocchio": "pin",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     # of a ROS installation, not on PyPI: imported where used, with a plain message if missing
     "control_msgs": None,

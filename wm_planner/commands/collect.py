@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="KIND[=WEIGHT]",
         help="expert, recovery (a mistake, mended), failure (not mended), play (random motion), "
-        "stills (unrelated frames)",
+        "stills (unrelated frames); only when named: near_miss (a hand beside the cube)",
     )
     parser.add_argument(
         "--policy",
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     from wm_planner.datasets.collection import CollectionPlan, Job, OpenRecorder, collect, recorded
     from wm_planner.datasets.planner_recorder import open_planner_recorder
     from wm_planner.datasets.simulated_recorder import open_simulated_recorder
-    from wm_planner.rigs.collection import KINDS, TASK_SHARES
+    from wm_planner.rigs.collection import KINDS, SPECIAL_KINDS, TASK_SHARES
     from wm_planner.rigs.tasks import TASKS
 
     if args.workers < 1:
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         episodes=args.episodes,
         seed=args.seed,
         tasks=read_weights("task", args.tasks, TASKS, TASK_SHARES),
-        kinds=read_weights("kind", args.kinds, KINDS, kinds),
+        kinds=read_weights("kind", args.kinds, (*KINDS, *SPECIAL_KINDS), kinds),
         policy=policy,
         variation=args.variation,
     )
@@ -127,7 +127,7 @@ def _planner_identity(config: StackConfig) -> str:
 
 
 def read_weights(
-    what: str, words: Sequence[str] | None, known: Mapping, default: Mapping[str, float]
+    what: str, words: Sequence[str] | None, known: Collection[str], default: Mapping[str, float]
 ) -> dict[str, float]:
     """Turns words such as "reach" and "pick_lift=2" into relative frequencies by name."""
     if words is None:

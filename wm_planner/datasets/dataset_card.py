@@ -18,6 +18,7 @@ _BEHAVIOUR = {
     "failure": "a mistake that is left as it is",
     "play": "random motion, no instruction",
     "stills": "frames unrelated to each other, objects and hands anywhere; no motion to learn",
+    "near_miss": "the cube is moved before the hand gets there, and the hand goes on",
     "planner": "the planner's own behaviour; where it did not succeed, the expert takes over",
 }
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from wm_planner.errors import DataError
 
-KINDS = ("expert", "noisy", "recovery", "failure", "play", "stills", "planner")
+KINDS = ("expert", "noisy", "recovery", "failure", "play", "stills", "near_miss", "planner")
 """How the actions came about. expert: the script as it is; noisy: with bounded noise; recovery: a
 disturbance or mistake that is corrected; failure: a mistake left as it is; play: random motion;
-stills: frames that have nothing to do with each other; planner: the planner, then the expert."""
+stills: frames that have nothing to do with each other; near_miss: the object is moved away before
+the hand gets there, and the hand goes on; planner: the planner, then the expert."""
 
 PLAY = "play"
 """Name of the task of an episode that has none."""

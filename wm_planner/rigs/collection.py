@@ -8,12 +8,15 @@ import numpy as np
 
 from wm_planner.rigs.hands import CLOSED, LOWER, OPEN, UPPER
 from wm_planner.rigs.mujoco_rig import MujocoRig
+from wm_planner.rigs.near_misses import record_near_miss
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.rigs.stills import record_stills, vary
 from wm_planner.robot.robot_model import RobotModel
 
 #: Share of each kind of episode and of each task in a training set.
 KINDS = {"expert": 0.52, "recovery": 0.14, "failure": 0.05, "play": 0.09, "stills": 0.2}
+#: Kinds that are recorded when asked for by name.
+SPECIAL_KINDS = ("near_miss",)
 TASK_SHARES = {
     "reach": 0.32,
     "pick_lift": 0.32,
@@ -34,7 +37,8 @@ def record_episode(
         task: name of the task; its scene and objects.
         seed: fixes the scene and everything that the expert does.
         kind: "expert", "recovery" (a mistake, mended), "failure" (not mended), "play" (random),
-            "stills" (unrelated frames, see `stills.record_stills`).
+            "stills" (unrelated frames, see `stills.record_stills`), "near_miss" (a hand beside the
+            cube, always in the scene of pick_lift, see `near_misses.record_near_miss`).
         variation: probability of another light, colours, camera pose and clutter.
 
     Returns:
@@ -46,6 +50,8 @@ def record_episode(
     """
     if kind == "stills":
         return record_stills(rig, robot, task, seed, variation)
+    if kind == "near_miss":
+        return record_near_miss(rig, robot, seed)
     rig.reset(task, seed)
     vary(rig, seed, variation)
     generator = np.random.default_rng([seed, 2])

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wm_planner.bundle.card import BEGIN, END
 from wm_planner.training.evaluation import evaluate
 from wm_planner.training.export import (
     TOLERANCE,
@@ -86,7 +87,10 @@ def _card(rig: str, record: dict[str, Any], figures: dict[str, float]) -> str:
         *(f"- {key}: {value}" for key, value in record.get("notes", {}).items()),
         "",
         "## Open-loop figures, held-out seeds",
+        BEGIN,
+        *(["| figure | value |", "|---|---|"] if figures else []),
         *(f"| {name} | {value:.2f} |" for name, value in figures.items()),
+        END,
         "",
         "ONNX graphs agree with torch within (absolute): "
         + ", ".join(f"{name} {limit:g}" for name, limit in TOLERANCE.items())
@@ -99,8 +103,4 @@ def _card(rig: str, record: dict[str, Any], figures: dict[str, float]) -> str:
         "It knows one simulated scene from one fixed camera. It was trained to dream success when "
         "asked for it and is optimistic about objects that are hidden behind a hand.",
     ]
-    if figures:
-        lines.insert(
-            lines.index("## Open-loop figures, held-out seeds") + 1, "| figure | value |\n|---|---|"
-        )
     return "\n".join(lines) + "\n"

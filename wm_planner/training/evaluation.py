@@ -1,18 +1,19 @@
 """Open-loop figures on held-out episodes: pictures, commands, and how far dreams can be steered.
 
-Each figure has a baseline beside it: copying the last frame for pictures, standing still for
-commands, other episodes' actions for steering.
+A short version of `wm_planner.open_loop` for networks that are not exported yet: each figure has a
+baseline beside it, copying the last frame for pictures, standing still for commands, other
+episodes' actions for steering.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from wm_planner import actions
 from wm_planner.bundle import SamplerSpec
+from wm_planner.open_loop.hand_errors import ERRORS
+from wm_planner.open_loop.pictures import image_psnr
 from wm_planner.training.autoencoder_training import encode_all
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
@@ -73,9 +74,9 @@ def evaluate(
     figures = {
         "windows": float(windows),
         "psnr_reconstruction_db": _reconstruction(autoencoder, source, latents, seed),
-        "psnr_actions_given_db": _psnr(_decode(autoencoder, acted), truth),
-        "psnr_free_dream_db": _psnr(_decode(autoencoder, free), truth),
-        "psnr_copy_last_frame_db": _psnr(copied, truth),
+        "psnr_actions_given_db": float(image_psnr(_decode(autoencoder, acted), truth).mean()),
+        "psnr_free_dream_db": float(image_psnr(_decode(autoencoder, free), truth).mean()),
+        "psnr_copy_last_frame_db": float(image_psnr(copied, truth).mean()),
         "action_shuffle_ratio": error[1] / error[0],
     }
     newest = context[:, -1:]
@@ -141,12 +142,7 @@ def _invert(inverse: InverseDynamics, frames: np.ndarray) -> np.ndarray:
 
 def _command_error(got: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
     a, b = actions.unpack(got), actions.unpack(wanted)
-    cosine = (np.einsum("...ij,...ij->...", a.rotation, b.rotation) - 1) / 2
-    return {
-        "mm": float(1e3 * np.linalg.norm(a.position - b.position, axis=-1).mean()),
-        "deg": float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean()),
-        "width_mm": float(1e3 * np.abs(a.width - b.width).mean()),
-    }
+    return {name: float(error(a, b).mean()) for name, error in ERRORS.items()}
 
 
 def _reconstruction(
@@ -154,11 +150,4 @@ def _reconstruction(
 ) -> float:
     some = np.sort(np.random.default_rng(seed).choice(len(latents), min(512, len(latents)), False))
     images = _decode(autoencoder, latents[some][:, None].astype(np.float32))
-    return _psnr(images, source.frames[some])
-
-
-def _psnr(images: np.ndarray, truth: np.ndarray) -> float:
-    """Mean over images of each one's PSNR, dB."""
-    squared: Callable[[np.ndarray], np.ndarray] = lambda x: np.square(x.astype(np.float32))  # noqa: E731
-    error = squared(images.astype(np.int16) - truth.astype(np.int16)).mean((1, 2, 3))
-    return float((10 * np.log10(255.0**2 / np.maximum(error, 1e-2))).mean())
+    return float(image_psnr(images, source.frames[some]).mean())

@@ -1,0 +1,157 @@
+"""Figures of models whose answers are known: in the world of `tiny_models` poses are pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from simple_recording import make_recording
+from tiny_models import CONTEXT, HEIGHT, HORIZON, WIDTH, write_tiny_bundles
+
+from wm_planner import actions
+from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle
+from wm_planner.inverse_dynamics.onnx_inverse_dynamics import OnnxInverseDynamics
+from wm_planner.open_loop.command_figures import (
+    averaging_figures,
+    calibration_figures,
+    command_figures,
+    path_figures,
+)
+from wm_planner.open_loop.diversity import diversity_figures
+from wm_planner.open_loop.dreams import decode, dream, encode
+from wm_planner.open_loop.inversion import commanded, invert
+from wm_planner.open_loop.steering import cross_swap, ratio_figures, task_figures
+from wm_planner.open_loop.windows import WindowSizes, draw_windows
+from wm_planner.world_models.onnx_world_model import OnnxWorldModel
+
+POSES = np.zeros((2, 20))
+POSES[:, [*range(3, 9), *range(13, 19)]] = np.tile([1.0, 0, 0, 0, 1, 0], 2)
+POSES[1, [2, 12]] = 0.3
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folders = write_tiny_bundles(tmp_path_factory.mktemp("tiny"), POSES)
+    kinds = (WORLD_MODEL, INVERSE_DYNAMICS)
+    bundles = [load_bundle(folder, kind) for folder, kind in zip(folders, kinds, strict=True)]
+    return OnnxWorldModel(bundles[0]), OnnxInverseDynamics(bundles[1])
+
+
+@pytest.fixture(scope="module")
+def windows():
+    sizes = WindowSizes(CONTEXT, HORIZON, "head", (HEIGHT, WIDTH))
+    return draw_windows(make_recording(), sizes, COUNT, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def dreams(models, windows):
+    steps = []
+    found = dream(models[0], windows, 3, 0, lambda: steps.append(1))
+    assert len(steps) == COUNT
+    return found
+
+
+@pytest.fixture(scope="module")
+def read(models):
+    world_model, inverse = models
+
+    def reader(windows, future, newest):
+        return invert(inverse, newest, future, windows, world_model.spec.bundle_hash, 0)
+
+    return reader
+
+
+def test_dreams_depend_on_the_seed_alone(models, windows, dreams):
+    again = dream(models[0], windows, 3, 0, lambda: None)
+    other = dream(models[0], windows, 3, 1, lambda: None)
+    for name in ("acted", "free", "idle", "wrong"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(dreams, name))
+        assert not np.array_equal(getattr(other, name), getattr(dreams, name))
+
+
+def test_encoding_and_decoding_keep_the_leading_axes(models, windows):
+    latents = encode(models[0], windows.images)
+    assert latents.shape[:2] == windows.images.shape[:2]
+    np.testing.assert_allclose(decode(models[0], latents), windows.images, atol=1)
+
+
+def test_commands_read_off_real_frames_and_acted_dreams_are_right(windows, dreams, read):
+    for future in (dreams.real, dreams.acted):
+        targets = read(windows, future, dreams.newest).targets
+        every = np.ones(COUNT, bool)
+        figures = command_figures(windows, {"frames": targets}, {"frames": every})
+        assert len(figures) == 6  # position, rotation and width by hand
+        for figure in figures:
+            # float16 dreams, 16-bit poses
+            assert figure.value < {"mm": 2.0, "degrees": 0.5}[figure.unit]
+            assert figure.count == COUNT * HORIZON
+        positions = [figure for figure in figures if "position" in figure.name]
+        assert all(figure.baselines["standing still"] > 30 for figure in positions)
+
+
+def test_paths_read_off_acted_dreams_are_right(windows, dreams, read):
+    targets = read(windows, dreams.acted, dreams.newest).targets
+    every = np.ones(COUNT, bool)
+    (figure,) = path_figures(windows, {"frames": targets}, {"frames": every})
+    assert figure.value < 2.0 < 20 < figure.baselines["standing still"]
+    assert figure.value <= figure.baselines["without warping"] * np.sqrt(2)
+
+
+def test_nothing_is_said_about_sources_without_windows(windows, dreams, read):
+    targets = {"frames": read(windows, dreams.real, dreams.newest).targets}
+    nothing = {"frames": np.zeros(COUNT, bool)}
+    assert command_figures(windows, targets, nothing) == []
+    assert path_figures(windows, targets, nothing) == []
+
+
+def test_averaging_is_compared_with_not_averaging(windows, dreams, read):
+    wrong = read(windows, dreams.shuffled, dreams.newest).targets
+    right = actions.unpack(windows.targets)
+    for figure in averaging_figures(windows, "real", right, wrong, 8):
+        assert figure.value == pytest.approx(0.0, abs=1e-3)
+        assert figure.baselines["no averaging"] >= figure.value
+
+
+def test_dreams_follow_actions_and_not_the_others(models, windows, dreams, read):
+    ratios = {figure.name: figure.value for figure in ratio_figures(dreams, windows.asked)}
+    assert ratios["action-shuffle ratio"] > 30 and ratios["no-action ratio"] > 30
+    # The tiny model goes to its poses; neither task is what the hands in the recording did.
+    assert ratios["wrong-task ratio"] > 0
+    few = windows.take(np.arange(3))
+    (figure,), grid = cross_swap(models[0], read, few, dreams.newest[:3], 0)
+    assert figure.value < 2.0 < 20 < figure.baselines["own actions"]
+    assert grid.dreamed.shape == (3, 3, HEIGHT, WIDTH, 3)
+    # Who acts like B ends like B, wherever the start was: that is all there is in this world.
+    assert np.abs(grid.dreamed[0, 1].astype(int) - grid.dreamed[2, 1]).mean() < 20
+
+
+def test_hands_at_the_end_of_dreams(windows):
+    truth = actions.unpack(windows.targets)
+    aside = truth.position + np.array([0.0, 0.03, 0.04])
+    other = type(truth)(aside, truth.rotation, truth.width)
+    (figure,) = task_figures(windows, truth, other, other)
+    assert figure.value == pytest.approx(0.0, abs=1e-9)
+    assert figure.baselines["wrong task"] == pytest.approx(50.0)
+    assert figure.baselines["standing still"] > 20
+
+
+def test_stated_variances_are_checked_against_errors(windows, dreams, read, generator):
+    answer = read(windows, dreams.real, dreams.newest)
+    truth = commanded(windows)
+    variance = generator.uniform(1e-6, 1e-4, truth.shape)
+    honest = type(answer)(answer.targets, truth + generator.normal(0, variance**0.5), variance)
+    figures, curves = calibration_figures(windows, {"made up": honest})
+    assert set(curves["made up"]) == {"positions", "rotation columns", "widths"}
+    value = {figure.name: figure for figure in figures}
+    within = value["made up, positions, within the stated 90% interval"]
+    assert within.value == pytest.approx(90, abs=7) and within.better == 90  # 180 numbers
+    assert value["made up, rotation columns, mean distance from calibration"].value < 6
+
+
+def test_diversity_of_dreams_that_are_all_the_same(generator):
+    free = np.repeat(generator.normal(size=(5, 1, 4, 2, 10)), 3, axis=1)
+    positions = np.repeat(generator.normal(size=(5, 1, 4, 2, 3)), 3, axis=1)
+    figures = diversity_figures(free, free[:, 0] + 1, positions, positions[:, 0] + 0.01)
+    assert [figure.value for figure in figures[:2]] == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert figures[2].value == pytest.approx(10.0)
+    assert figures[2].baselines == pytest.approx({"a single dream": 10.0, "spread": 0.0}, abs=1e-6)
