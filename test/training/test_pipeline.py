@@ -115,7 +115,9 @@ def test_a_warm_start_takes_over_every_weight_that_matters(finished, tmp_path, s
                 torch.testing.assert_close(
                     new[name], value, rtol=1e-3, atol=1e-4, msg=f"{stage}: {name}"
                 )
-    assert json.loads((again.folder / "run.json").read_text())["notes"]["started_from"]
+    started_from = json.loads((again.folder / "run.json").read_text())["notes"]["started_from"]
+    assert started_from == again.start.identity
+    assert str(tmp_path) not in started_from  # cards do not tell where things were on a disk
 
 
 def test_a_warm_start_refuses_other_folders_and_other_architectures(finished, tmp_path, source):

@@ -114,7 +114,7 @@ class Run:
         else:
             facts |= {"commit": _commit(), "machine": _machine(), "started": time.time()}
             if self.start:
-                facts["notes"] = {"started_from": str(self.start.folder)}
+                facts["notes"] = {"started_from": self.start.identity}
             _write_json(path, facts)
 
     def train(self, stage: str) -> nn.Module:

@@ -46,6 +46,14 @@ class WarmStart:
             )
 
     @property
+    def identity(self) -> str:
+        """What the model card says about it, without where it was on somebody's disk."""
+        if self._is_run:
+            return f"training run {self.folder.resolve().name}"
+        bundle = load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL)
+        return f"{bundle.manifest.name}, bundle {bundle.bundle_hash[:12]}"
+
+    @property
     def vocabulary(self) -> tuple[str, ...]:
         """Words of the instructions, in the order of the networks' inputs."""
         if self._is_run:
