@@ -84,7 +84,8 @@ class Windows:
         for row in np.flatnonzero(generator.random(batch) < self._impossible_share):
             requests = self._impossible[episode[row]]
             if len(requests):
-                words[row] = self._words[generator.choice(requests)]
+                task = requests[generator.integers(len(requests))]
+                words[row] = self._words[generator.choice(task)]
                 # Arms rest on an episode's first and last frame: see one of them again and again.
                 first[row] += generator.choice([0, length[row] - 1])
                 at[row], length[row] = 0, 1
@@ -107,18 +108,17 @@ class Windows:
         )
 
 
-def _impossible_requests(source: EpisodeSource) -> list[np.ndarray]:
-    """For every episode, the episodes whose instruction its scene cannot satisfy.
+def _impossible_requests(source: EpisodeSource) -> list[list[np.ndarray]]:
+    """For every episode and each task that its scene cannot satisfy, the episodes that ask for it.
 
     A task needs the objects that are there in all of its episodes.
     """
     seen = np.asarray(source.object_visible, bool)[np.asarray(source.offsets[:-1])]
     task, asked = np.asarray(source.task), np.asarray(source.instruction) != ""
-    needs = {name: seen[(task == name) & asked].all(0) for name in set(task[asked])}
-    nothing = np.zeros_like(seen[0])
-    needed = np.stack([needs.get(t, nothing) for t in np.where(asked, task, "")])
-    by_scene: dict[bytes, np.ndarray] = {}
+    asking = {name: np.flatnonzero((task == name) & asked) for name in sorted(set(task[asked]))}
+    needs = {name: seen[episodes].all(0) for name, episodes in asking.items()}
+    by_scene: dict[bytes, list[np.ndarray]] = {}
     for scene in seen:
         if scene.tobytes() not in by_scene:
-            by_scene[scene.tobytes()] = np.flatnonzero((needed & ~scene).any(1))
+            by_scene[scene.tobytes()] = [asking[n] for n in asking if (needs[n] & ~scene).any()]
     return [by_scene[scene.tobytes()] for scene in seen]
