@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from wm_planner.rigs.appearance import CLEARANCE, USUAL_CLEARANCE, vary_appearance
 from wm_planner.rigs.collection import record_episode
-from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.simulated_scene import DISTRACTORS
-from wm_planner.robot.robot_model import RobotModel
-
-
-@pytest.fixture(scope="module")
-def rig():
-    rig = MujocoRig()
-    yield rig
-    rig.close()
 
 
 def test_a_varied_scene_looks_different_until_the_next_reset(rig):
@@ -63,8 +53,7 @@ def test_a_towel_scene_varies_without_distractors(rig):
     assert np.abs(rig.render("head") - plain).mean() > 5
 
 
-def test_experts_succeed_however_the_scene_looks(rig):
-    robot = RobotModel(rig.description)
+def test_experts_succeed_however_the_scene_looks(rig, robot):
     done = [
         record_episode(rig, robot, task, seed, "expert", variation=1.0)["success"]
         for task in ("reach", "pick_lift", "tray_lift")

@@ -6,23 +6,9 @@ import numpy as np
 import pytest
 
 from wm_planner.rigs.collection import KINDS, SPECIAL_KINDS, record_episode
-from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.near_misses import MISS_M
-from wm_planner.robot.robot_model import RobotModel
 
 SEEDS = range(900_030, 900_034)
-
-
-@pytest.fixture(scope="module")
-def rig():
-    rig = MujocoRig()
-    yield rig
-    rig.close()
-
-
-@pytest.fixture(scope="module")
-def robot(rig):
-    return RobotModel(rig.description)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

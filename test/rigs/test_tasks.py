@@ -7,23 +7,9 @@ import pytest
 
 from wm_planner import actions
 from wm_planner.rigs.collection import record_episode
-from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.tasks import TASKS
-from wm_planner.robot.robot_model import RobotModel
 
 RIGID = [name for name in TASKS if TASKS[name].scene == "tabletop"]
-
-
-@pytest.fixture(scope="module")
-def rig():
-    rig = MujocoRig()
-    yield rig
-    rig.close()
-
-
-@pytest.fixture(scope="module")
-def robot(rig):
-    return RobotModel(rig.description)
 
 
 @pytest.mark.parametrize("task", RIGID)

@@ -3,23 +3,9 @@ import pytest
 
 from wm_planner.rigs import towel
 from wm_planner.rigs.collection import record_episode
-from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.performance import Performance
 from wm_planner.rigs.tasks import TASKS
 from wm_planner.rigs.tasks.towel_fold import corner_error
-from wm_planner.robot.robot_model import RobotModel
-
-
-@pytest.fixture(scope="module")
-def rig():
-    rig = MujocoRig()
-    yield rig
-    rig.close()
-
-
-@pytest.fixture(scope="module")
-def robot(rig):
-    return RobotModel(rig.description)
 
 
 def close_hands(rig, robot, corner, height):

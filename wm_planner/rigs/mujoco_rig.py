@@ -61,8 +61,7 @@ class MujocoRig(SimulatedRig):
         self.description = description or find_rig("simulated_bimanual")
         self._reference: Reference
         self._reference_end: float
-        self._models: dict[str, mujoco.MjModel] = {}
-        self._appearances: dict[str, Appearance] = {}
+        self._scenes: dict[str, tuple[mujoco.MjModel, Appearance]] = {}
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
         self._head_lens = head_lens or LensSettings()
         self._fisheyes: dict[Lens, FisheyeView] = {}
@@ -270,12 +269,11 @@ class MujocoRig(SimulatedRig):
         if name == self._scene_name:
             return
         self.close()
-        if name not in self._models:
-            self._models[name] = mujoco.MjModel.from_xml_string(Scene.named(name).build())
-            self._appearances[name] = Appearance(self._models[name])
+        if name not in self._scenes:
+            model = mujoco.MjModel.from_xml_string(Scene.named(name).build())
+            self._scenes[name] = model, Appearance(model)
         self._scene_name = name
-        self.model = self._models[name]
-        self.appearance = self._appearances[name]
+        self.model, self.appearance = self._scenes[name]
         self.data = mujoco.MjData(self.model)
         self.movable = Scene.named(name).movable
         self.tracked = Scene.named(name).tracked
@@ -284,12 +282,10 @@ class MujocoRig(SimulatedRig):
         self._arm_qpos = np.array([self.model.joint(j).qposadr[0] for j in joints])
         self._arm_qvel = np.array([self.model.joint(j).dofadr[0] for j in joints])
         self._finger_qpos = np.array([self.model.joint(j).qposadr[0] for j in fingers])
-        self._arm_servo = np.array(
-            [self.model.actuator(j.replace("joint", "servo")).id for j in joints]
-        )
-        self._finger_servo = np.array(
-            [self.model.actuator(j.replace("finger", "finger_servo")).id for j in fingers]
-        )
+        servo = self.model.actuator
+        self._arm_servo = np.array([servo(j.replace("joint", "servo")).id for j in joints])
+        finger_servos = [name.replace("finger", "finger_servo") for name in fingers]
+        self._finger_servo = np.array([servo(name).id for name in finger_servos])
         self._lower, self._upper = np.tile(np.array(scene.JOINT_LIMITS).T, 2)
 
     def _hold(self, joint_position: np.ndarray, gripper_width: np.ndarray) -> None:
