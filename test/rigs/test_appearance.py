@@ -46,6 +46,17 @@ def test_distractors_stand_clear_of_what_the_task_needs(rig):
     assert 10 < shown < 60
 
 
+def test_stills_that_are_not_varied_look_as_built(rig, robot):
+    plain, some = (
+        record_episode(rig, robot, "reach", 900_003, "stills", variation=p)["image"].astype(int)
+        for p in (0.0, 0.5)
+    )
+    difference = np.abs(some - plain).mean((1, 2, 3))
+    varied = difference > 2
+    assert 10 < varied.sum() < 30
+    assert (difference[~varied] == 0).all()
+
+
 def test_a_towel_scene_varies_without_distractors(rig):
     rig.reset("towel_fold", 900_000)
     plain = rig.render("head").astype(int)

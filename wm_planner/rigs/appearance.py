@@ -35,11 +35,18 @@ def vary_appearance(rig: MujocoRig, generator: np.random.Generator) -> None:
     rig.forward()
 
 
+def restore_appearance(rig: MujocoRig) -> None:
+    """Look as built again, without clutter."""
+    rig.appearance.restore()
+    for mocap in _distractor_mocaps(rig):
+        rig.data.mocap_pos[mocap] = PARKED
+    rig.forward()
+
+
 class Appearance:
     """Remembers how a model looked when it was built."""
 
     def __init__(self, model: mujoco.MjModel) -> None:
-        self._model = model
         self._arrays = {
             "headlight": model.vis.headlight.diffuse, "ambient": model.vis.headlight.ambient,
             "light": model.light_diffuse, "geom": model.geom_rgba, "material": model.mat_rgba,
@@ -67,16 +74,21 @@ class Appearance:
         arrays["gaze"][:] = gaze.as_quat(scalar_first=True)
 
 
+def _distractor_mocaps(rig: MujocoRig) -> list[int]:
+    """Mocap numbers of the scene's distractors; a towel's scene has none."""
+    names = DISTRACTORS if rig.task.scene == "tabletop" else ()
+    return [int(rig.model.body(name).mocapid[0]) for name in names]
+
+
 def _scatter_distractors(rig: MujocoRig, generator: np.random.Generator) -> None:
     """Put up to all distractors of the scene where nothing else stands, in any colour and size."""
     taken = [
         (rig.object_position(name)[:2], CLEARANCE.get(name, USUAL_CLEARANCE))
         for name in rig.tracked
     ]
-    for name in DISTRACTORS if rig.task.scene == "tabletop" else ():
-        body = rig.model.body(name)
-        geom = int(body.geomadr[0])
-        rig.data.mocap_pos[body.mocapid[0]] = PARKED
+    for name, mocap in zip(DISTRACTORS, _distractor_mocaps(rig), strict=False):
+        geom = int(rig.model.body(name).geomadr[0])
+        rig.data.mocap_pos[mocap] = PARKED
         if generator.random() < 0.4:
             continue
         size = generator.uniform(0.012, 0.028, 3)
@@ -86,7 +98,7 @@ def _scatter_distractors(rig: MujocoRig, generator: np.random.Generator) -> None
                 rig.model.geom_size[geom] = size
                 rig.model.geom_rgba[geom, :3] = generator.uniform(0, 1, 3)
                 yaw = generator.uniform(-np.pi, np.pi)
-                rig.data.mocap_pos[body.mocapid[0]] = [*place, size[2]]
-                rig.data.mocap_quat[body.mocapid[0]] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
+                rig.data.mocap_pos[mocap] = [*place, size[2]]
+                rig.data.mocap_quat[mocap] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
                 taken.append((place, USUAL_CLEARANCE))
                 break

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wm_planner import actions, images
-from wm_planner.rigs.appearance import vary_appearance
+from wm_planner.rigs.appearance import restore_appearance, vary_appearance
 from wm_planner.rigs.hands import LOWER, OPEN, UPPER, Hands
 from wm_planner.rigs.simulated_scene import PARKED
 
@@ -37,6 +37,8 @@ def record_stills(
             rig.place(name, PARKED, 0.0)
         rig.task.place(rig, generator)
         rig.forward()  # where things are now is asked for below
+        if variation:
+            restore_appearance(rig)  # the frame before this one may have been varied
         vary(rig, seed * FRAMES + len(rows), variation)
         hands = _draw_hands(rig, generator)
         joints = robot.inverse_kinematics(hands.poses()[None, None], start)[0][0, 0]
