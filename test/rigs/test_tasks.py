@@ -7,6 +7,7 @@ import pytest
 
 from wm_planner import actions
 from wm_planner.rigs.collection import record_episode
+from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.rigs.tasks import TASKS
 
 RIGID = [name for name in TASKS if TASKS[name].scene == "tabletop"]
@@ -37,14 +38,37 @@ def test_doing_nothing_does_not_succeed(rig, task):
 
 @pytest.mark.parametrize("mistake", ["misgrasp", "drop", "shift"])
 def test_expert_mends_its_mistakes(rig, robot, mistake):
-    from wm_planner.rigs.performance import Performance
-
     rig.reset("pick_lift", seed=900_005)
     performance = Performance(rig, robot, np.random.default_rng(1))
     TASKS["pick_lift"].perform(performance, mistake)
     assert rig.succeeded()
     assert performance.step > 20  # longer than doing it right at once
     assert all(performance.record.step_good) == (mistake == "shift")
+
+
+@pytest.mark.parametrize("mistake", ["misgrasp", "shift", "fumble"])
+def test_handover_expert_mends_its_mistakes(rig, robot, mistake):
+    rig.reset("handover", seed=900_005)
+    performance = Performance(rig, robot, np.random.default_rng(1), max_steps=95)
+    TASKS["handover"].perform(performance, mistake)
+    assert rig.succeeded()
+    assert all(performance.record.step_good) == (mistake == "shift")
+    assert performance.record.step_good[-1]
+
+
+def test_handover_expert_goes_on_where_the_left_hand_has_the_bar(rig, robot):
+    task = TASKS["handover"]
+    rig.reset("handover", seed=900_006)
+    first = Performance(rig, robot, np.random.default_rng(1), max_steps=17)  # it is lifting
+    with pytest.raises(EpisodeOver):
+        task.perform(first, "")
+    assert task.resumable(rig, ["bar"]) and not task.resumable(rig, ["bar", "cube"])
+    second = Performance(rig, robot, np.random.default_rng(2))
+    second.step = 17
+    task.perform(second, "")
+    assert rig.succeeded()
+    assert second.step - 17 < first.step + 20  # without picking it up again
+    assert not task.resumable(rig, ["bar"])  # the right hand has it now
 
 
 def test_reach_expert_mends_a_miss(rig, robot):

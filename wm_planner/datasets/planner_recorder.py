@@ -23,7 +23,8 @@ from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.types import Command, Goal, HandPoses, Observation
 
-PLANNED_STEPS = (4, 25)  # frames until the expert takes over, drawn evenly
+FIRST_STEPS = 4  # the planner's, at least
+PLANNED_SHARE = 0.8  # of the task's time limit: the expert takes over by then
 LIFTED_M = 0.01  # a thing that is higher than it was is in somebody's hand
 FINISH_STEPS = 50  # the expert's, at most
 
@@ -41,7 +42,7 @@ def open_planner_recorder(config: StackConfig) -> Record:
 
 
 def record_planner_episode(stack: Stack, rig: MujocoRig, task: str, seed: int) -> dict[str, Any]:
-    """Let the planner act for a while, then the expert, unless something is held or done.
+    """Let the planner act for a while, then the expert, where it can go on from there.
 
     Args:
         stack: what plans; it sees images, joints and the instruction.
@@ -57,15 +58,16 @@ def record_planner_episode(stack: Stack, rig: MujocoRig, task: str, seed: int) -
     rig.reset(task, seed)
     instruction = str(generator.choice(rig.task.instructions))
     rest = {name: rig.object_position(name)[2] for name in rig.movable}
-    frames = int(generator.integers(*PLANNED_STEPS, endpoint=True))
+    most = int(PLANNED_SHARE * rig.time_limit_s(task) / stack.world_model.spec.dt)
+    frames = int(generator.integers(FIRST_STEPS, max(most, FIRST_STEPS), endpoint=True))
     watched = _Watched(stack, rig)
     limit = EpisodeSettings(time_limit_s=frames * stack.world_model.spec.dt)
     result = run_episode(stack, watched, Goal(instruction), task, seed, limit, watched.see)  # type: ignore[arg-type]
     rows = watched.rows
     for row in rows:
         row["step_good"] = np.array(result.success)
-    held = any(rig.object_position(name)[2] > z + LIFTED_M for name, z in rest.items())
-    if rig.task.recoveries and not (result.success or held):
+    held = [name for name, z in rest.items() if rig.object_position(name)[2] > z + LIFTED_M]
+    if not result.success and rig.task.resumable(rig, held):
         rows = rows[:-1] + _take_over(stack, rig, generator, len(rows))
     arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     return arrays | {

@@ -41,6 +41,7 @@ TASKS: dict[str, Task] = {
                 "give the green bar to the other hand",
             ),
             time_limit_s=14.0,
+            recoveries=("misgrasp", "shift", "fumble"),
         ),
         TrayLift(
             "tray_lift",

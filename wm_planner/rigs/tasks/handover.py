@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 LEFT, RIGHT = 0, 1
 GRIP_FROM_CENTRE = 0.08
 MEETING_POINT = np.array([0.0, 0.33, 0.20])
+RIGHT_MEETS = MEETING_POINT + [GRIP_FROM_CENTRE + 0.01, 0, 0]
+WAITING = np.array([0.05, 0.0, 0.10])  # of the right hand, from where it will take the bar
+HELD_HEIGHT_M = 0.06  # of the bar's centre; on the table it is at 0.024
 ACROSS = np.pi / 2  # fingers close across a bar that lies along x
 
 
@@ -33,9 +37,25 @@ class Handover(Task):
         clear_of_left = np.linalg.norm(tools[LEFT] - bar) > 0.14
         return bool(bar[2] > 0.10 and bar[0] > 0.04 and clear_of_left)
 
+    def resumable(self, rig: MujocoRig, held: Sequence[str]) -> bool:
+        """Also from where the left hand has the bar in the air."""
+        return super().resumable(rig, held) or (list(held) == ["bar"] and _left_has_bar(rig))
+
     def perform(self, performance: Performance, mistake: str) -> None:
+        for _attempt in range(3):
+            if _left_has_bar(performance.rig) or self._pick(performance, mistake):
+                self._give(performance, mistake)
+                if self.succeeded(performance.rig) or mistake == "fail":
+                    performance.hold(4, mistake != "fail")
+                    return
+            mistake = ""  # look again: the bar is elsewhere or still on the table
+
+    def _pick(self, performance: Performance, mistake: str) -> bool:
+        """Raise the bar with the left hand; whether to go on with what came of it."""
         rig, generator, move = performance.rig, performance.generator, performance.move
-        good = mistake != "fail"
+        good = mistake not in ("misgrasp", "fail")
+        for side in (RIGHT, LEFT):
+            performance.retreat(side, 0.13)
         yaw = rig.object_yaw("bar")
         along = np.array([np.cos(yaw), np.sin(yaw), 0.0])
         grip = rig.object_position("bar") - GRIP_FROM_CENTRE * along
@@ -44,27 +64,54 @@ class Handover(Task):
             grip[:2] += performance.miss(0.04, 0.07)
         above = performance.hands.moved(LEFT, grip + [0, 0, 0.11], yaw + ACROSS, OPEN)
         move(above, performance.pace(6), good)
+        if mistake == "shift" and performance.shift("bar", 0.05):
+            return False
         move(above.moved(LEFT, grip), performance.pace(4), good)
         move(performance.hands.moved(LEFT, width=CLOSED), 2, good)
+        height = generator.uniform(0.05, 0.10) if mistake == "misgrasp" else 0.12
+        lifted = performance.hands.moved(LEFT, grip + [0, 0, height])
+        if mistake != "misgrasp":
+            lifted = lifted.moved(RIGHT, RIGHT_MEETS + WAITING, ACROSS, OPEN)
+        move(lifted, performance.pace(4), good)
+        return mistake == "fail" or rig.object_position("bar")[2] > HELD_HEIGHT_M
+
+    def _give(self, performance: Performance, mistake: str) -> None:
+        """From the left hand, which has the bar, to the right hand, and apart."""
+        rig, generator, move = performance.rig, performance.generator, performance.move
+        good = mistake != "fail"
         left_meets = MEETING_POINT - [GRIP_FROM_CENTRE, 0, 0] + generator.normal(0, 0.004, 3)
-        right_meets = MEETING_POINT + [GRIP_FROM_CENTRE + 0.01, 0, 0]
-        waiting = right_meets + [0.05, 0, 0.10]
-        lifted = performance.hands.moved(LEFT, grip + [0, 0, 0.12])
-        move(lifted.moved(RIGHT, waiting, ACROSS, OPEN), performance.pace(4), good)
-        move(
-            lifted.moved(LEFT, left_meets, ACROSS).moved(RIGHT, waiting, ACROSS, OPEN),
-            performance.pace(5),
-            good,
-        )
+        ready = performance.hands.moved(LEFT, left_meets, ACROSS, CLOSED)
+        move(ready.moved(RIGHT, RIGHT_MEETS + WAITING, ACROSS, OPEN), performance.pace(5), good)
+        if mistake == "fumble":  # beside or above the bar: seen once the fingers are closed
+            beside = [0, generator.choice([-1, 1]) * generator.uniform(0.035, 0.055), 0.0]
+            offset = [0, 0, generator.uniform(0.05, 0.07)] if generator.random() < 0.5 else beside
+            self._take(performance, RIGHT_MEETS + offset, good=False)
+            up = performance.hands.position[RIGHT] + [0, 0, 0.08]
+            move(performance.hands.moved(RIGHT, width=OPEN), 1)
+            move(performance.hands.moved(RIGHT, up), 3)
         if good:  # the bar may have slipped in the hand: aim at where it is
             right_meets = rig.object_position("bar") + [GRIP_FROM_CENTRE + 0.01, 0, 0]
-        move(performance.hands.moved(RIGHT, right_meets + [0, 0, 0.08]), performance.pace(3), good)
-        move(performance.hands.moved(RIGHT, right_meets), performance.pace(3), good)
-        move(performance.hands.moved(RIGHT, width=CLOSED), 3, good)
+        else:
+            right_meets = RIGHT_MEETS
+        self._take(performance, right_meets, good)
         move(performance.hands.moved(LEFT, width=OPEN), 2, good)
         away = performance.hands.position[LEFT] + [-0.03, 0, 0.10]
         move(performance.hands.moved(LEFT, away), performance.pace(3), good)
         left_home, right_end = np.array([-0.25, 0.30, 0.20]), np.array([0.24, 0.32, 0.22])
         aside = performance.hands.moved(LEFT, left_home, 0.0).moved(RIGHT, right_end)
         move(aside, performance.pace(5), good)
-        performance.hold(4, good)
+
+    def _take(self, performance: Performance, place: np.ndarray, good: bool) -> None:
+        """Come down on ``place`` with the right hand and close it."""
+        move = performance.move
+        move(performance.hands.moved(RIGHT, place + [0, 0, 0.08]), performance.pace(3), good)
+        move(performance.hands.moved(RIGHT, place), performance.pace(3), good)
+        move(performance.hands.moved(RIGHT, width=CLOSED), 3, good)
+
+
+def _left_has_bar(rig: MujocoRig) -> bool:
+    """The bar is in the air, and the left fingers are around its left half."""
+    bar, tool = rig.object_position("bar"), rig.tool_position()[LEFT]
+    grip = np.linalg.norm(tool - bar)
+    narrow = rig.joint_state()[2][LEFT] < OPEN - 0.02
+    return bool(bar[2] > HELD_HEIGHT_M and narrow and 0.04 < grip < 0.12 and tool[0] < bar[0])

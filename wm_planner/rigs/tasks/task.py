@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -77,6 +77,15 @@ class Task(ABC):
             performance: moves the hands and records.
             mistake: "" for none, one of `recoveries`, or "fail": miss and do not mend it.
         """
+
+    def resumable(self, rig: MujocoRig, held: Sequence[str]) -> bool:
+        """Whether its expert can go on from the present state.
+
+        Args:
+            rig: as it is now.
+            held: names of the objects that are off the table.
+        """
+        return bool(self.recoveries) and not held
 
     def begin(self, rig: MujocoRig) -> None:  # noqa: B027  optional hook
         """After the scene has settled."""
