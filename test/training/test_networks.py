@@ -15,8 +15,13 @@ from wm_planner.training.networks.denoiser import (  # noqa: E402
     _pack,
     _unpack,
 )
+from wm_planner.training.networks.inverse_dynamics import (  # noqa: E402
+    InverseDynamics,
+    InverseDynamicsSettings,
+)
 from wm_planner.training.vocabulary import build_vocabulary, multi_hot  # noqa: E402
 from wm_planner.training.windows import FAILURE, SUCCESS, UNKNOWN, Windows  # noqa: E402
+from wm_planner.training.world_model_training import denoiser_loss  # noqa: E402
 
 SIZES = DenoiserSettings(width=32, layers=2, vocabulary=5, horizon=6)
 
@@ -140,3 +145,28 @@ def test_asked_for_what_is_not_there_windows_stand_still(source):
     assert still[absent].all() and not still[~absent].any()
     assert set(number[absent, 0] % 12) == {0, 11}  # the arms rest at both ends
     assert set(drawn.outcome[absent]) == {SUCCESS}
+    at_start = absent & (number[:, 0] % 12 == 0)
+    pose = source.hand_pose[number[at_start, 0]]
+    np.testing.assert_allclose(drawn.targets[at_start, -1], pose, rtol=1e-6)
+
+
+def test_a_dream_of_other_commands_costs_more_than_its_pixels_say(source):
+    """The networks' own error is equal; only the commands that the dream is read as differ."""
+    count = len(source.frames)
+    latents = np.random.default_rng(0).normal(size=(count, 12, 32)).astype(np.float32)
+    windows = Windows(source, latents, ("cube", "lift", "the"), 2, 4)
+    sizes = DenoiserSettings(horizon=4, width=32, layers=1, vocabulary=3)
+    torch.manual_seed(0)
+    model = Denoiser(sizes, torch.zeros(20), torch.ones(20))
+    seen = []
+    for weight in (0.0, 1.0):
+        inverter = InverseDynamics(InverseDynamicsSettings(), torch.zeros(20), torch.ones(20))
+        loss = denoiser_loss(windows, 8, inverter, command_weight=weight)
+        torch.manual_seed(1)
+        value, figures = loss(model, np.random.default_rng(2), 0.5)
+        model.zero_grad()
+        value.backward()
+        assert all(p.grad is None for p in inverter.parameters())
+        seen.append((value.item(), model.outputs.weight.grad.clone(), figures["error"]))
+    assert seen[0][2] == seen[1][2] and seen[1][0] > seen[0][0]
+    assert not torch.allclose(seen[0][1], seen[1][1])

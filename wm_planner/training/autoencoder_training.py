@@ -28,7 +28,11 @@ def build_autoencoder(
 
 
 def autoencoder_loss(
-    source: EpisodeSource, batch: int, latent_noise: float = 0.15, object_weight: float = 1.2
+    source: EpisodeSource,
+    batch: int,
+    latent_noise: float = 0.15,
+    object_weight: float = 4.0,
+    objects_from: float = 0.2,
 ) -> LossFunction:
     """Make the loss.
 
@@ -40,7 +44,9 @@ def autoencoder_loss(
         batch: frames a step.
         latent_noise: largest standard deviation of noise on the latent before decoding, so that
             nearby latents look alike.
-        object_weight: of the object head, after the first fifth of the run.
+        object_weight: of the object head.
+        objects_from: progress, 0 to 1, at which the object head joins; 0 where the weights can
+            read objects already, which they would forget meanwhile.
     """
     mean, std = pose_statistics(source)
     rarity = _colour_rarity(source)
@@ -68,7 +74,11 @@ def autoencoder_loss(
         wanted = torch.from_numpy(objects * 10).float()
         wrong = functional.smooth_l1_loss(read_objects.float(), wanted, beta=0.1, reduction="none")
         object_loss = (wrong.mean(-1) * present).sum() / present.sum().clamp(min=1)
-        total = 10 * weighted + 0.3 * pose_loss + object_weight * (progress > 0.2) * object_loss
+        total = (
+            10 * weighted
+            + 0.3 * pose_loss
+            + object_weight * (progress >= objects_from) * object_loss
+        )
         figures = {
             "psnr": -10 * float(np.log10(float(squared.detach().mean()) * (64 / 255) ** 2)),
             "weighted": float(weighted.detach()),

@@ -41,7 +41,7 @@ from wm_planner.training.warm_start import WarmStart
 from wm_planner.training.windows import Windows
 from wm_planner.training.world_model_training import denoiser_loss, value_loss
 
-STAGES = ("autoencoder", "denoiser", "value", "inverse_dynamics")
+STAGES = ("autoencoder", "inverse_dynamics", "denoiser", "value")  # each needs those before it
 
 
 @dataclass(frozen=True)
@@ -213,15 +213,19 @@ class Run:
 
     # -- stages ---------------------------------------------------------------------------------
     def _autoencoder(self) -> tuple[nn.Module, LossFunction]:
-        batch = self.settings.autoencoder_batch
-        return self.fresh_autoencoder(), autoencoder_loss(self.source, batch)
+        loss = autoencoder_loss(
+            self.source, self.settings.autoencoder_batch, objects_from=0.0 if self.start else 0.2
+        )
+        return self.fresh_autoencoder(), loss
 
     def _denoiser(self) -> tuple[nn.Module, LossFunction]:
         s = self.settings
         windows = Windows(
             self.source, self.latents, self.vocabulary, s.context_frames, s.horizon, impossible=0.06
         )
-        return self.fresh_denoiser(), denoiser_loss(windows, s.denoiser_batch)
+        inverter = self.load("inverse_dynamics")
+        assert isinstance(inverter, InverseDynamics)
+        return self.fresh_denoiser(), denoiser_loss(windows, s.denoiser_batch, inverter)
 
     def _value(self) -> tuple[nn.Module, LossFunction]:
         loss = value_loss(self.source, self.latents, self.vocabulary, self.settings.value_batch)

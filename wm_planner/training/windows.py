@@ -55,6 +55,7 @@ class Windows:
             impossible: share of windows that are asked for what the scene does not hold.
         """
         self._latents, self._targets = latents, source.hand_target.astype(np.float32)
+        self._poses = source.hand_pose.astype(np.float32)
         self._offsets = np.asarray(source.offsets)
         self._length = np.diff(self._offsets)
         episode = np.repeat(np.arange(len(self._length)), self._length)
@@ -81,14 +82,16 @@ class Windows:
         newest = generator.integers(length)
         at = np.where(generator.random(batch) < 0.125, 0, np.minimum(newest, length - 3))
         words = self._words[episode]
+        resting = np.zeros(batch, bool)
         for row in np.flatnonzero(generator.random(batch) < self._impossible_share):
             requests = self._impossible[episode[row]]
             if len(requests):
                 task = requests[generator.integers(len(requests))]
                 words[row] = self._words[generator.choice(task)]
                 # Arms rest on an episode's first and last frame: see one of them again and again.
-                first[row] += generator.choice([0, length[row] - 1])
-                at[row], length[row] = 0, 1
+                at_end = generator.random() < 0.5
+                first[row] += (length[row] - 1) * at_end
+                at[row], length[row], resting[row] = 0, 1, not at_end
         steps = np.arange(1 - self._past, self._future + 1)
         frame = first[:, None] + np.clip(at[:, None] + steps, 0, length[:, None] - 1)
         # The target commanded at frame k is due at frame k + 1.
@@ -98,9 +101,12 @@ class Windows:
         later = first + generator.integers(np.minimum(at + 3, length - 1), length)
         end = first + length - 1
         goal = np.where(generator.random(batch) < 0.6, end, later)
+        targets = self._targets[first[:, None] + before]
+        # The first frame's target is under way already; the last one's is to stay.
+        targets[resting] = self._poses[first[resting], None]
         return WindowBatch(
             latents=self._latents[frame].astype(np.float32),
-            targets=self._targets[first[:, None] + before],
+            targets=targets,
             words=words,
             outcome=np.where(self._play[episode], UNKNOWN, np.where(bad, FAILURE, SUCCESS)),
             goal=self._latents[goal].astype(np.float32),

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from wm_planner.training.loop import LossFunction
 from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.networks.value import Value
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.vocabulary import multi_hot
@@ -17,12 +18,25 @@ from wm_planner.training.windows import UNKNOWN, Windows
 DISCOUNT = 0.9  # of the value target, per step
 
 
-def denoiser_loss(windows: Windows, batch: int) -> LossFunction:
+def denoiser_loss(
+    windows: Windows, batch: int, inverter: InverseDynamics, command_weight: float = 1.0
+) -> LossFunction:
     """Denoise with every condition dropped now and then, so that each can be left out later.
 
     Half of the windows are given hand targets (each frame's dropped with probability 0.15), the
     other half dreams from the instruction, the goal image, both or neither.
+
+    Squared error in the latent space says little about a hand that is a centimetre off, which is
+    what decides whether a dream can be acted on. So the dream is also inverted, and the commands
+    that it shows are compared with those that were given.
+
+    Args:
+        windows: the data.
+        batch: windows a step.
+        inverter: trained on the same latents; it is not changed.
+        command_weight: of the commands' error, in the inverter's normalised units.
     """
+    inverter.requires_grad_(False)
 
     def loss(model: nn.Module, generator: np.random.Generator, progress: float):  # type: ignore[no-untyped-def]
         assert isinstance(model, Denoiser)
@@ -54,9 +68,19 @@ def denoiser_loss(windows: Windows, batch: int) -> LossFunction:
                 torch.from_numpy(keep_goal).float()[:, None], torch.from_numpy(drawn.targets),
                 torch.from_numpy(given).float(), torch.from_numpy(outcome),
             )  # fmt: skip
+            shown = torch.cat([latents[:, past - 1 : past], out], 1)
+            pairs = torch.stack([shown[:, :-1], shown[:, 1:]], 2)
+            command = inverter(pairs.flatten(0, 1))[2]
         error = (out - clean).square().mean((2, 3))
         weight = 1 / ((1 - signal).square() + 0.1)  # about the signal-to-noise ratio, capped
-        return (error * weight).mean(), {"error": float(error.detach().mean())}
+        wrong = command - torch.from_numpy(drawn.targets).flatten(0, 1)
+        figures = {
+            "error": float(error.detach().mean()),
+            "command_mm": float(1e3 * wrong[:, [0, 1, 2, 10, 11, 12]].detach().abs().mean()),
+        }
+        scaled = wrong / inverter.std
+        commands = functional.smooth_l1_loss(scaled, torch.zeros_like(scaled), beta=0.1)
+        return (error * weight).mean() + command_weight * commands, figures
 
     return loss
 
