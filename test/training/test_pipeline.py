@@ -152,3 +152,18 @@ def test_curves_are_written_and_survive(finished):
     record = json.loads((finished.folder / "run.json").read_text())
     assert set(record["seconds"]) == set(STAGES)
     assert np.load(finished.folder / "latents.npy").shape == (96, 12, 32)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, about itself
+def test_a_compiled_run_is_the_same_run(finished, tmp_path, source):
+    """Whether to compile is a matter of the machine: the run goes on with it, to like weights."""
+    run = Run(tmp_path, TINY, source, {"episodes": 8})
+    run.train("autoencoder")
+    run.train("inverse_dynamics")
+    run = Run(tmp_path, dataclasses.replace(TINY, compile=True), source, {"episodes": 8})
+    run.train("denoiser")
+    for name, weight in run.load("denoiser").state_dict().items():
+        torch.testing.assert_close(
+            weight, finished.load("denoiser").state_dict()[name], atol=2e-3, rtol=0
+        )

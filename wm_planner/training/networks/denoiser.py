@@ -59,7 +59,10 @@ class _Block(nn.Module):
         q, k, v = (
             part.reshape(batch, length, self.heads, -1).transpose(1, 2) for part in qkv.chunk(3, -1)
         )
-        y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        # Spelt out: on a CPU the fused kernel's backward pass is slow for sequences this short.
+        score = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+        weight = score.float().masked_fill(~mask, -torch.inf).softmax(-1)
+        y = weight.to(v.dtype) @ v
         x = x + (1 + m[2]) * self.out(y.transpose(1, 2).reshape(batch, length, width))
         hidden = functional.gelu(self.up(self.norm(x) * (1 + m[3]) + m[4]), approximate="tanh")
         return x + (1 + m[5]) * self.down(hidden)
