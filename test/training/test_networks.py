@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 
 from wm_planner.training.networks.denoiser import (  # noqa: E402
+    PREDICTIONS,
     Denoiser,
     DenoiserSettings,
     _pack,
@@ -64,6 +65,46 @@ def test_the_denoiser_is_strictly_causal(denoiser):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+def test_what_an_untrained_network_predicts(prediction):
+    """Its last layer starts at zero: the scene stands still, or the noise is answered."""
+    torch.manual_seed(0)
+    sizes = dataclasses.replace(SIZES, prediction=prediction)
+    model = Denoiser(sizes, torch.zeros(20), torch.ones(20)).eval()
+    torch.nn.init.zeros_(model.outputs.bias)
+    given = conditions()
+    clean = model(**given)
+    expected = {"x": torch.zeros_like(clean), "v": given["noisy"]}.get(
+        prediction, given["context"][:, -1:].expand_as(clean)
+    )
+    torch.testing.assert_close(clean, expected)
+
+
+def test_a_mask_lets_through_what_is_masked_in_one_cell():
+    sizes = dataclasses.replace(SIZES, prediction="masked_residual")
+    model = Denoiser(sizes, torch.zeros(20), torch.ones(20)).eval()
+    token = sizes.rows * sizes.channels
+    with torch.no_grad():
+        model.outputs.bias[:token] = 1.0
+        model.outputs.bias[token:] = torch.tensor([-30.0, 0.0, 30.0])  # one for each row
+    given = conditions()
+    change = model(**given) - given["context"][:, -1:]
+    rows = change.unflatten(2, (sizes.rows, sizes.groups)).mean((0, 1, 3, 4))
+    torch.testing.assert_close(rows, torch.tensor([0.0, 0.5, 1.0]))
+
+
+def test_a_shortcut_model_asked_for_a_tiny_step_is_the_plain_model(denoiser):
+    torch.manual_seed(3)
+    model = Denoiser(dataclasses.replace(SIZES, shortcut=True), torch.zeros(20), torch.ones(20))
+    model.load_state_dict(denoiser.state_dict(), strict=False)
+    given = conditions()
+    torch.testing.assert_close(model(**given), denoiser(**given))
+    far = {**given, "stride": torch.full((2, 6), 0.5)}
+    torch.testing.assert_close(model(**far), denoiser(**given))  # its last layer starts at zero
+    torch.nn.init.normal_(model.stride[-1].weight)
+    assert not torch.allclose(model(**far), model(**given))
+
+
 def test_every_condition_changes_the_dream_and_only_its_own_candidate(denoiser):
     given = conditions()
     before = denoiser(**given)

@@ -15,6 +15,8 @@ from wm_planner.errors import ConfigurationError, DataError  # noqa: E402
 from wm_planner.training.bundles import export_run  # noqa: E402
 from wm_planner.training.pipeline import STAGES, Run, TrainingSettings  # noqa: E402
 from wm_planner.training.warm_start import WarmStart  # noqa: E402
+from wm_planner.types import Goal, ObservationWindow  # noqa: E402
+from wm_planner.world_models.onnx_world_model import OnnxWorldModel  # noqa: E402
 
 TINY = TrainingSettings(
     horizon=4, width=32, layers=1, autoencoder_steps=4, denoiser_steps=4, value_steps=4,
@@ -152,6 +154,29 @@ def test_curves_are_written_and_survive(finished):
     record = json.loads((finished.folder / "run.json").read_text())
     assert set(record["seconds"]) == set(STAGES)
     assert np.load(finished.folder / "latents.npy").shape == (96, 12, 32)
+
+
+@pytest.mark.parametrize(
+    "options", [{"prediction": "v", "shortcut": True}, {"prediction": "masked_residual"}]
+)
+def test_other_ways_to_predict_train_and_export(tmp_path, source, options):
+    settings = dataclasses.replace(TINY, context_frames=3, **options)
+    run = Run(tmp_path / "run", settings, source, {"episodes": 8})
+    for stage in STAGES:
+        run.train(stage)
+    figures = export_run(run, tmp_path / "out", source)  # checks ONNX against torch
+    assert np.isfinite(list(figures.values())).all()
+    model = OnnxWorldModel(load_bundle(tmp_path / "out" / "world_model", WORLD_MODEL))
+    inputs = [tensor.name for tensor in model.manifest.graphs["denoiser"].inputs]
+    assert ("stride" in inputs) == options.get("shortcut", False)
+    window = ObservationWindow(
+        stamps_ns=np.arange(3) * 200_000_000,
+        images={"head": np.stack([source.frames[0]] * 3)},
+        joint_position=np.zeros((3, 12)), joint_velocity=np.zeros((3, 12)),
+        gripper_width=np.zeros((3, 2)), actions=np.zeros((2, 20)), dt=0.2,
+    )  # fmt: skip
+    dream = model.imagine(window, Goal(), 2, np.random.default_rng(0))
+    assert np.isfinite(dream.latents).all()
 
 
 @pytest.mark.slow

@@ -112,6 +112,19 @@ def test_that_settings_change_steps_and_diversity(model, tmp_path):
     assert spread(OnnxWorldModelSettings(denoising_steps=1, noise_scale=0.1)) < 0.2 * usual
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.5, 2.0])
+def test_that_guidance_goes_on_along_what_the_instruction_adds(model, tmp_path, weight):
+    folder, _ = write_tiny_bundles(tmp_path, TARGETS, noise=0.0)
+    bundle = load_bundle(folder, WORLD_MODEL)
+    usual = dream(OnnxWorldModel(bundle), Goal("lift"))
+    settings = OnnxWorldModelSettings(guidance_instruction=weight)
+    guided = dream(OnnxWorldModel(bundle, settings), Goal("lift"))
+    np.testing.assert_allclose(guided - NOW, weight * (usual - NOW), atol=5e-3)
+    np.testing.assert_array_equal(  # nothing is asked: nothing to follow further
+        dream(OnnxWorldModel(bundle, settings), Goal()), dream(OnnxWorldModel(bundle), Goal())
+    )
+
+
 @pytest.mark.parametrize(
     ("window", "error", "message"),
     [

@@ -20,7 +20,7 @@ def test_that_levels_are_the_models_own_unless_told():
 def test_that_a_perfect_network_is_believed_at_once(generator, steps):
     clean = generator.normal(size=(2, 3))
     signals = signal_levels(SamplerSpec(), steps)
-    result = denoise(lambda noisy, signal: clean, generator.normal(size=(2, 3)), signals)
+    result = denoise(lambda noisy, signal, stride: clean, generator.normal(size=(2, 3)), signals)
     np.testing.assert_array_equal(result, clean)
 
 
@@ -29,10 +29,11 @@ def test_that_the_network_sees_the_signal_it_is_told(generator):
     clean, noise = generator.normal(size=(2, 4))
     seen = []
 
-    def network(noisy: np.ndarray, signal: float) -> np.ndarray:
-        seen.append((noisy, signal))
+    def network(noisy: np.ndarray, signal: float, stride: float) -> np.ndarray:
+        seen.append((noisy, signal, stride))
         return clean
 
     denoise(network, noise, np.array([0.0, 0.3, 0.8]))
-    for noisy, signal in seen:
+    assert [round(stride, 6) for *_, stride in seen] == [0.3, 0.5, 0.2]
+    for noisy, signal, _ in seen:
         np.testing.assert_allclose(noisy, signal * clean + (1 - signal) * noise, atol=1e-6)

@@ -102,10 +102,10 @@ def _sample(
         torch.full((count,), outcome),
     )  # fmt: skip
 
-    def predict_clean(noisy: np.ndarray, signal: float) -> np.ndarray:
-        level = torch.full((count, s.horizon), signal)
+    def predict_clean(noisy: np.ndarray, signal: float, stride: float) -> np.ndarray:
+        level, far = (torch.full((count, s.horizon), value) for value in (signal, stride))
         clean: torch.Tensor = denoiser(
-            torch.from_numpy(context), torch.from_numpy(noisy), level, *conditions
+            torch.from_numpy(context), torch.from_numpy(noisy), level, *conditions, far
         )
         return clean.numpy()
 

@@ -103,6 +103,8 @@ def export_world_model(
         "targets_given": (torch.rand(rows, steps) > 0.5).float(),
         "outcome": torch.arange(rows) % 3,
     }
+    if s.shortcut:
+        denoise["stride"] = torch.rand(rows, steps) * (1 - denoise["signal"])
     graphs = {
         "encoder": _checked("encoder", _Method(autoencoder, autoencoder.encode), {"image": image},
                             ("latent",), "N"),

@@ -32,7 +32,7 @@ from wm_planner.training.autoencoder_training import (
 from wm_planner.training.inverse_dynamics_training import inverse_dynamics_loss
 from wm_planner.training.loop import LoopSettings, LossFunction, train
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
-from wm_planner.training.networks.denoiser import Denoiser, DenoiserSettings
+from wm_planner.training.networks.denoiser import PREDICTIONS, Denoiser, DenoiserSettings
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics, InverseDynamicsSettings
 from wm_planner.training.networks.value import Value
 from wm_planner.training.source import EpisodeSource
@@ -56,6 +56,10 @@ class TrainingSettings:
     channels: int = setting(32, minimum=4, maximum=128, help="channels of a latent token")
     width: int = setting(192, minimum=32, maximum=2048, help="width of the denoiser")
     layers: int = setting(6, minimum=1, maximum=48, help="layers of the denoiser")
+    prediction: str = setting(
+        "residual", choices=PREDICTIONS, help="what the denoiser's last layer means"
+    )
+    shortcut: bool = setting(False, help="train the denoiser for few, long sampling steps")
     autoencoder_steps: int = setting(4000, minimum=1, maximum=10**7, help="optimiser steps")
     denoiser_steps: int = setting(5000, minimum=1, maximum=10**7, help="optimiser steps")
     value_steps: int = setting(1500, minimum=1, maximum=10**7, help="optimiser steps")
@@ -193,7 +197,7 @@ class Run:
         sizes = DenoiserSettings(
             tokens=rows * groups, channels=s.channels, rows=rows, groups=groups, layers=s.layers,
             context_frames=s.context_frames, horizon=s.horizon, width=s.width,
-            vocabulary=len(self.vocabulary),
+            vocabulary=len(self.vocabulary), prediction=s.prediction, shortcut=s.shortcut,
         )  # fmt: skip
         return Denoiser(sizes, *self._pose_statistics)
 

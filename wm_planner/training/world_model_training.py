@@ -11,6 +11,7 @@ from wm_planner.training.loop import LossFunction
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.networks.value import Value
+from wm_planner.training.shortcut import mixed, two_half_steps
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.vocabulary import multi_hot
 from wm_planner.training.windows import UNKNOWN, Windows
@@ -60,18 +61,23 @@ def denoiser_loss(
         context = context + 0.05 * torch.rand(batch, 1, 1, 1) * torch.randn_like(context)
         signal = torch.sigmoid(1.2 * torch.randn(batch, clean.shape[1]) - 0.3)
         signal = torch.where(torch.rand(batch, 1) < 0.7, signal[:, -1:], signal)
-        level = signal[..., None, None]
-        noisy = level * clean + (1 - level) * torch.randn_like(clean)
+        noise = torch.randn_like(clean)
+        conditions = (
+            torch.from_numpy(words), torch.from_numpy(drawn.goal),
+            torch.from_numpy(keep_goal).float()[:, None], torch.from_numpy(drawn.targets),
+            torch.from_numpy(given).float(), torch.from_numpy(outcome),
+        )  # fmt: skip
+        wanted, stride = clean, None
         with torch.autocast("cpu", torch.bfloat16):
-            out = model(
-                context, noisy, signal, torch.from_numpy(words), torch.from_numpy(drawn.goal),
-                torch.from_numpy(keep_goal).float()[:, None], torch.from_numpy(drawn.targets),
-                torch.from_numpy(given).float(), torch.from_numpy(outcome),
-            )  # fmt: skip
+            if model.settings.shortcut:
+                signal, stride, wanted = two_half_steps(
+                    model, context, clean, noise, signal, conditions, generator
+                )
+            out = model(context, mixed(clean, noise, signal), signal, *conditions, stride)
             shown = torch.cat([latents[:, past - 1 : past], out], 1)
             pairs = torch.stack([shown[:, :-1], shown[:, 1:]], 2)
             command = inverter(pairs.flatten(0, 1))[2]
-        error = (out - clean).square().mean((2, 3))
+        error = (out - wanted).square().mean((2, 3))
         weight = 1 / ((1 - signal).square() + 0.1)  # about the signal-to-noise ratio, capped
         wrong = command - torch.from_numpy(drawn.targets).flatten(0, 1)
         figures = {

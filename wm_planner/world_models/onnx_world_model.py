@@ -12,6 +12,7 @@ from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.onnx_session import OnnxSession, OnnxSettings
 from wm_planner.settings import setting
 from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Rollouts
+from wm_planner.world_models.guidance import GIVEN_BY, guidance_terms
 from wm_planner.world_models.sampler import denoise, signal_levels
 from wm_planner.world_models.words import word_vector
 from wm_planner.world_models.world_model import WorldModel, WorldModelSpec
@@ -29,6 +30,18 @@ class OnnxWorldModelSettings:
     )
     noise_scale: float = setting(
         0.0, minimum=0.0, maximum=2.0, help="Diversity of dreams; 0 for what the model prefers."
+    )
+    guidance_instruction: float = setting(
+        1.0, minimum=0.0, maximum=10.0, help="How far dreams follow the instruction; 1 as learned."
+    )
+    guidance_goal: float = setting(
+        1.0, minimum=0.0, maximum=10.0, help="How far dreams follow the goal image; 1 as learned."
+    )
+    guidance_actions: float = setting(
+        1.0, minimum=0.0, maximum=10.0, help="How far simulation follows the actions; 1 as learned."
+    )
+    guidance_outcome: float = setting(
+        1.0, minimum=0.0, maximum=10.0, help="How far dreams lean towards success; 1 as learned."
     )
 
 
@@ -72,6 +85,10 @@ class OnnxWorldModel(WorldModel):
             name: OnnxSession(name, graph, manifest.graphs[name], onnx)
             for name, graph in bundle.graphs.items()
         }
+
+        known = [tensor.name for tensor in manifest.graphs["denoiser"].inputs]
+        self._takes_stride = "stride" in known  # a shortcut model
+        self._guidance = {name: getattr(self.settings, f"guidance_{name}") for name in GIVEN_BY}
 
     def encode(self, frames: np.ndarray) -> np.ndarray:
         """Turn images (N, h, w, 3) uint8 of the model's size into latents, float32."""
@@ -144,10 +161,19 @@ class OnnxWorldModel(WorldModel):
         scale = self.settings.noise_scale or self.manifest.sampler.noise_scale
         noise = np.random.default_rng(seed).standard_normal(shape, np.float32) * np.float32(scale)
 
-        def predict_clean(noisy: np.ndarray, signal: float) -> np.ndarray:
-            levels = np.full(shape[:2], signal, np.float32)
-            denoiser = self._graphs["denoiser"]
-            return denoiser.run(context=context, noisy=noisy, signal=levels, **conditions)["clean"]
+        terms = guidance_terms(conditions, self._guidance)
+        batch = {k: np.concatenate([term.conditions[k] for term in terms]) for k in conditions}
+        weights = np.array([term.weight for term in terms], np.float32)
+        denoiser, repeats = self._graphs["denoiser"], len(terms)
+
+        def predict_clean(noisy: np.ndarray, signal: float, stride: float) -> np.ndarray:
+            level, far = (np.full(shape[:2], value, np.float32) for value in (signal, stride))
+            inputs = {"context": context, "noisy": noisy, "signal": level}
+            if self._takes_stride:
+                inputs["stride"] = far
+            inputs = {k: np.concatenate([v] * repeats) for k, v in inputs.items()}
+            clean = denoiser.run(**inputs, **batch)["clean"]
+            return np.tensordot(weights, clean.reshape(repeats, *shape), 1)
 
         signals = signal_levels(self.manifest.sampler, self.settings.denoising_steps)
         return Rollouts(

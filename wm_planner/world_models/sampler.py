@@ -29,19 +29,20 @@ def signal_levels(spec: SamplerSpec, steps: int = 0) -> np.ndarray:
 
 
 def denoise(
-    predict_clean: Callable[[np.ndarray, float], np.ndarray],
+    predict_clean: Callable[[np.ndarray, float, float], np.ndarray],
     noise: np.ndarray,
     signals: np.ndarray,
 ) -> np.ndarray:
     """Return a sample.
 
     Args:
-        predict_clean: the network: noisy latents and their signal level to clean latents.
+        predict_clean: the network: noisy latents, their signal level, and by how much that will
+            rise on its answer, to clean latents.
         noise: starting point, any shape.
         signals: levels of evaluation, rising from 0.
     """
     latents = noise
     for now, after in itertools.pairwise(signals):
-        clean = predict_clean(latents, float(now))
+        clean = predict_clean(latents, float(now), float(after - now))
         latents = latents + (clean - latents) * np.float32((after - now) / (1.0 - now))
-    return predict_clean(latents, float(signals[-1]))
+    return predict_clean(latents, float(signals[-1]), float(1 - signals[-1]))
