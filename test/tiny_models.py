@@ -162,13 +162,12 @@ def world_model_graphs(
             },
         ),
         "denoiser": (
-            f"""denoiser (
-                float[K,{CONTEXT},2,10] context, float[K,{HORIZON},2,10] noisy,
-                float[K,{HORIZON}] signal, float[K,2] words, float[K,2,10] goal,
-                float[K,1] goal_given, float[K,{HORIZON},20] targets,
-                float[K,{HORIZON}] targets_given, int64[K] outcome
-            ) => (float[K,{HORIZON},2,10] clean) {{
-                newest = Gather<axis=1>(context, newest_index)
+            """denoiser (
+                float[K,F,2,10] latents, float[K,2,10] newest, float[K,F] signal, float[K,2] words,
+                float[K,2,10] goal, float[K,1] goal_given, float[K,F,20] targets,
+                float[K,F] targets_given, int64[K] outcome, int64[K] first,
+                float[K,1,2,1,P,1] memory
+            ) => (float[K,F,2,10] clean, float[K,1,2,1,F,1] own) {
                 now = Reshape(newest, one_frame)
                 said = MatMul(words, poses)
                 shown_all = Reshape(goal, flat)
@@ -180,16 +179,23 @@ def world_model_graphs(
                 asked = Reshape(either, per_dream)
                 way = Sub(wanted, now)
                 asked_way = Mul(way, asked)
-                step = Mul(asked_way, progress)
+                sizes = Shape(signal)
+                count = Gather(sizes, second)
+                steps = Range(first_step, count, next_step)
+                column = Reshape(first, column_shape)
+                place = Add(column, steps)
+                share_flat = Gather(progress, place)
+                share = Unsqueeze(share_flat, last_axis)
+                step = Mul(asked_way, share)
                 dream = Add(now, step)
-                given = Reshape(targets_given, per_frame)
+                given = Unsqueeze(targets_given, last_axis)
                 not_given = Sub(one, given)
                 commanded = Mul(targets, given)
                 free = Mul(dream, not_given)
                 both = Add(commanded, free)
-                flat_noisy = Reshape(noisy, frames)
+                flat_noisy = Reshape(latents, frames)
                 rest = Mul(flat_noisy, noise)
-                level = Reshape(signal, per_frame)
+                level = Unsqueeze(signal, last_axis)
                 missing = Sub(one, level)
                 shake = Mul(rest, missing)
                 shaken = Add(both, shake)
@@ -197,18 +203,24 @@ def world_model_graphs(
                 result_column = Reshape(result, per_dream)
                 nothing = Mul(result_column, zero)
                 all = Add(shaken, nothing)
-                clean = Reshape(all, latents)
-            }}""",
+                clean = Reshape(all, latent_frames)
+                keys = Unsqueeze(signal, memory_axes)
+                own = Concat<axis=2>(keys, keys)
+            }""",
             {
-                "newest_index": np.array([CONTEXT - 1]),
                 "one_frame": np.array([-1, 1, 20]),
                 "flat": np.array([-1, 20]),
                 "per_dream": np.array([-1, 1, 1]),
-                "per_frame": np.array([-1, HORIZON, 1]),
-                "frames": np.array([-1, HORIZON, 20]),
-                "latents": np.array([-1, HORIZON, 2, 10]),
+                "frames": np.array([0, 0, 20]),
+                "latent_frames": np.array([0, 0, 2, 10]),
+                "column_shape": np.array([-1, 1]),
+                "second": np.array(1),
+                "first_step": np.array(0),
+                "next_step": np.array(1),
+                "last_axis": np.array([2]),
+                "memory_axes": np.array([1, 2, 3, 5]),
                 "poses": targets,
-                "progress": progress.reshape(1, HORIZON, 1),
+                "progress": np.concatenate([np.zeros(CONTEXT), progress]),
                 "noise": np.array(noise),
                 "one": np.array(1.0),
                 "zero": np.array(0.0),

@@ -76,7 +76,7 @@ def test_that_the_other_kind_is_refused(folders):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 2}, "format_version is 2, expected 1"),
+        ({"format_version": 1}, "format_version is 1, expected 2"),
         ({"colour": "red"}, "Unknown field 'colour'"),
         ({"horizonn": 3}, "Did you mean 'horizon'"),
         ({"dt_s": "fast"}, "dt_s: is 'fast', expected a number"),

@@ -65,6 +65,31 @@ def test_the_denoiser_is_strictly_causal(denoiser):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("chunk", [1, 2, 6])
+def test_frames_after_their_memory_are_those_of_the_whole_window(denoiser, chunk):
+    """In one go and piece by piece, where what comes before is known by keys and values alone."""
+    given = conditions()
+    whole = denoiser(**given)
+    sequence = ("signal", "targets", "targets_given")
+    newest = given["context"][:, -1]
+    fixed = {k: v for k, v in given.items() if k not in ("context", "noisy", *sequence)}
+    seen = {"signal": torch.ones(2, 2), "targets": torch.randn(2, 2, 20),
+            "targets_given": torch.ones(2, 2)}  # fmt: skip
+    first, memory = torch.zeros(2, dtype=torch.long), denoiser.empty_memory(2)
+    _, memory = denoiser.advance(given["context"], newest, first=first, memory=memory,
+                                 **seen, **fixed)  # fmt: skip
+    assert memory.shape == (2, 2, 2, 4, 2 * 4, 8)
+    for start in range(0, 6, chunk):
+        rows = slice(start, start + chunk)
+        clean, own = denoiser.advance(
+            given["noisy"][:, rows], newest, first=first + 2 + start, memory=memory,
+            **{k: given[k][:, rows] for k in sequence}, **fixed,
+        )  # fmt: skip
+        torch.testing.assert_close(clean, whole[:, rows], atol=1e-5, rtol=1e-5)
+        memory = torch.cat([memory, own], 4)
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 def test_what_an_untrained_network_predicts(prediction):
     """Its last layer starts at zero: the scene stands still, or the noise is answered."""

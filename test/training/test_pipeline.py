@@ -10,13 +10,20 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 
-from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle, mismatches  # noqa: E402
+from wm_planner.bundle import (  # noqa: E402
+    INVERSE_DYNAMICS,
+    WORLD_MODEL,
+    SamplerSpec,
+    load_bundle,
+    mismatches,
+)
 from wm_planner.errors import ConfigurationError, DataError  # noqa: E402
 from wm_planner.training.bundles import export_run  # noqa: E402
 from wm_planner.training.pipeline import STAGES, Run, TrainingSettings  # noqa: E402
 from wm_planner.training.warm_start import WarmStart  # noqa: E402
 from wm_planner.types import Goal, ObservationWindow  # noqa: E402
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel  # noqa: E402
+from wm_planner.world_models.sampler import denoise, signal_levels  # noqa: E402
 
 TINY = TrainingSettings(
     horizon=4, width=32, layers=1, autoencoder_steps=4, denoiser_steps=4, value_steps=4,
@@ -169,14 +176,30 @@ def test_other_ways_to_predict_train_and_export(tmp_path, source, options):
     model = OnnxWorldModel(load_bundle(tmp_path / "out" / "world_model", WORLD_MODEL))
     inputs = [tensor.name for tensor in model.manifest.graphs["denoiser"].inputs]
     assert ("stride" in inputs) == options.get("shortcut", False)
+
     window = ObservationWindow(
         stamps_ns=np.arange(3) * 200_000_000,
-        images={"head": np.stack([source.frames[0]] * 3)},
+        images={"head": source.frames[[0, 1, 2]]},
         joint_position=np.zeros((3, 12)), joint_velocity=np.zeros((3, 12)),
         gripper_width=np.zeros((3, 2)), actions=np.zeros((2, 20)), dt=0.2,
     )  # fmt: skip
     dream = model.imagine(window, Goal(), 2, np.random.default_rng(0))
-    assert np.isfinite(dream.latents).all()
+    denoiser = run.load("denoiser")
+    context = torch.from_numpy(np.stack([model.encode(window.images["head"])] * 2))
+
+    @torch.no_grad()
+    def whole_window(noisy, signal, stride):
+        level, far = (torch.full((2, TINY.horizon), value) for value in (signal, stride))
+        return denoiser(
+            context, torch.from_numpy(noisy), level, torch.zeros(2, len(run.vocabulary)),
+            torch.zeros(2, 12, 32), torch.zeros(2, 1), torch.zeros(2, TINY.horizon, 20),
+            torch.zeros(2, TINY.horizon), torch.zeros(2, dtype=torch.long), far,
+        ).numpy()  # fmt: skip
+
+    noise = np.random.default_rng(dream.seed).standard_normal(dream.latents.shape, np.float32)
+    signals = signal_levels(SamplerSpec(), TINY.denoising_steps)
+    again = denoise(whole_window, noise, signals)
+    np.testing.assert_allclose(dream.latents.astype(float), again, atol=1e-2)  # float16 on the way
 
 
 @pytest.mark.slow

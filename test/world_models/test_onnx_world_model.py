@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from tiny_models import CONTEXT, DT, HORIZON, picture, write_tiny_bundles
 
 from wm_planner import actions
-from wm_planner.bundle import WORLD_MODEL, load_bundle
+from wm_planner.bundle import WORLD_MODEL, Bundle, load_bundle
 from wm_planner.errors import DataError, ShapeError, UnknownNameError
 from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel, OnnxWorldModelSettings
@@ -17,9 +19,14 @@ NOW = np.random.default_rng(6).uniform(-1, 1, 20)
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> OnnxWorldModel:
+def bundle(tmp_path_factory) -> Bundle:
     folder, _ = write_tiny_bundles(tmp_path_factory.mktemp("tiny"), TARGETS)
-    return OnnxWorldModel(load_bundle(folder, WORLD_MODEL))
+    return load_bundle(folder, WORLD_MODEL)
+
+
+@pytest.fixture(scope="module")
+def model(bundle) -> OnnxWorldModel:
+    return OnnxWorldModel(bundle)
 
 
 def make_window(camera: str = "head", dt: float = DT, frames: int = CONTEXT) -> ObservationWindow:
@@ -110,6 +117,21 @@ def test_that_settings_change_steps_and_diversity(model, tmp_path):
 
     usual = spread(OnnxWorldModelSettings(denoising_steps=1))
     assert spread(OnnxWorldModelSettings(denoising_steps=1, noise_scale=0.1)) < 0.2 * usual
+
+
+@pytest.mark.parametrize("weight", [1.0, 1.5])
+def test_that_frame_by_frame_asks_for_each_frame_in_its_place(bundle, weight, generator):
+    """This world's frames do not depend on those before, so both orders give the same dream."""
+    settings = OnnxWorldModelSettings(guidance_instruction=weight, denoising_steps=1)
+    by_frame = dataclasses.replace(settings, frame_by_frame=True)
+    models = [OnnxWorldModel(bundle, s) for s in (settings, by_frame)]
+    together, single = (dream(m, Goal("lift"), seed=2) for m in models)
+    np.testing.assert_allclose(single, together, atol=1e-3)
+    start, shape = _poses(generator), (3, HORIZON, 20)
+    chain = actions.difference(start, _poses(generator, 3, HORIZON))
+    chunks = ActionChunks(chain, np.zeros(shape), DT, 0, "hash")
+    acted = [m.simulate(make_window(), start, chunks, np.random.default_rng(0)) for m in models]
+    np.testing.assert_allclose(acted[1].latents, acted[0].latents, atol=2e-3)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 2.0])

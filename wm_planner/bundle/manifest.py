@@ -11,7 +11,7 @@ from typing import Any
 from wm_planner import actions
 from wm_planner.types import HANDS
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: the denoiser remembers frames by their keys and values
 WORLD_MODEL = "world_model"
 INVERSE_DYNAMICS = "inverse_dynamics"
 GRAPHS = {

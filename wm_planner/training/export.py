@@ -27,11 +27,11 @@ from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.networks.value import Value
-from wm_planner.training.onnx_export import OPSET, Exported, export, round_weights_to_half
+from wm_planner.training.onnx_export import OPSET, Exported, FreeAxis, export, round_weights_to_half
 
 #: Largest difference between ONNX Runtime and torch: absolute, in units of the output (latents
 #: have unit variance, poses are in m, pixels in levels).
-TOLERANCE = {"latent": 2e-3, "clean": 2e-3, "value": 1e-3, "image": 1.0,
+TOLERANCE = {"latent": 2e-3, "clean": 2e-3, "own": 2e-3, "value": 1e-3, "image": 1.0,
              "pose": 1e-3, "next_pose": 1e-3, "command": 1e-3, "log_variance": 1e-2}  # fmt: skip
 
 
@@ -67,12 +67,10 @@ class BundleFacts:
 class _Method(nn.Module):
     """A module whose forward is one method of another: exporters take modules."""
 
-    def __init__(self, owner: nn.Module, method: Callable[..., Tensor]) -> None:
+    def __init__(self, owner: nn.Module, method: Callable[..., Any]) -> None:
         super().__init__()
-        self.owner, self._method = owner, method
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self._method(x)
+        self.owner = owner
+        self.forward = method  # exporters read its signature
 
 
 def export_world_model(
@@ -86,31 +84,39 @@ def export_world_model(
     for model in (autoencoder, denoiser, value):
         round_weights_to_half(model.eval())
     s, a = denoiser.settings, autoencoder.settings
-    frame, steps, words = (s.tokens, s.channels), s.horizon, len(facts.vocabulary)
+    frame, words = (s.tokens, s.channels), len(facts.vocabulary)
     rows = 3
     image = torch.randint(0, 256, (rows, a.height, a.width, 3), dtype=torch.uint8)
     latent = torch.randn(rows, *frame)
     asked = torch.zeros(rows, words)
     asked[0, :2] = 1
+    frames = 3  # any number: one at a time or all at once
     denoise = {
-        "context": torch.randn(rows, s.context_frames, *frame),
-        "noisy": torch.randn(rows, steps, *frame),
-        "signal": torch.rand(rows, steps),
+        "latents": torch.randn(rows, frames, *frame),
+        "newest": torch.randn(rows, *frame),
+        "signal": torch.rand(rows, frames),
         "words": asked,
         "goal": latent,
         "goal_given": torch.tensor([[0.0], [1.0], [0.0]]),
-        "targets": denoiser.target_mean + torch.randn(rows, steps, 20) * denoiser.target_std,
-        "targets_given": (torch.rand(rows, steps) > 0.5).float(),
+        "targets": denoiser.target_mean + torch.randn(rows, frames, 20) * denoiser.target_std,
+        "targets_given": (torch.rand(rows, frames) > 0.5).float(),
         "outcome": torch.arange(rows) % 3,
+        "first": torch.arange(rows),
+        "memory": torch.randn(rows, s.layers, 2, s.heads, 2 * s.groups, s.width // s.heads),
     }
     if s.shortcut:
-        denoise["stride"] = torch.rand(rows, steps) * (1 - denoise["signal"])
+        denoise["stride"] = torch.rand(rows, frames) * (1 - denoise["signal"])
+    at_once = FreeAxis("F", 1, s.context_frames + s.horizon)
+    known = FreeAxis("P", 0, (s.context_frames + s.horizon) * s.groups)
+    sequences = ("latents", "signal", "targets", "targets_given", "stride")
+    free = {name: {1: at_once} for name in sequences} | {"memory": {4: known}}
     graphs = {
         "encoder": _checked("encoder", _Method(autoencoder, autoencoder.encode), {"image": image},
                             ("latent",), "N"),
         "decoder": _checked("decoder", _Method(autoencoder, autoencoder.decode_image),
                             {"latent": latent}, ("image",), "N"),
-        "denoiser": _checked("denoiser", denoiser, denoise, ("clean",), "K"),
+        "denoiser": _checked("denoiser", _Method(denoiser, denoiser.advance), denoise,
+                             ("clean", "own"), "K", free),
         "value": _checked("value", value, {"latent": latent, "words": asked}, ("value",), "N"),
     }  # fmt: skip
     manifest = Manifest(
@@ -148,10 +154,11 @@ def export_inverse_dynamics(
 
 
 def _checked(
-    name: str, model: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...], axis: str
-) -> Exported:
+    name: str, model: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...], axis: str,
+    free: Mapping[str, Mapping[int, FreeAxis]] | None = None,
+) -> Exported:  # fmt: skip
     model.eval()
-    graph = export(name, model, inputs, outputs, axis)
+    graph = export(name, model, inputs, outputs, axis, free)
     with torch.no_grad():
         wanted = model(*inputs.values())
     wanted = wanted if isinstance(wanted, tuple) else (wanted,)

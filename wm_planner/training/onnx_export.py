@@ -30,6 +30,15 @@ DTYPES: dict[int, str] = {
 
 
 @dataclass(frozen=True)
+class FreeAxis:
+    """An axis of any size within bounds; axes of one letter have one size in a call."""
+
+    letter: str
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True)
 class Exported:
     """One graph: the file's bytes and what the manifest says about it."""
 
@@ -47,8 +56,9 @@ def round_weights_to_half(model: nn.Module) -> nn.Module:
 
 
 def export(
-    name: str, model: nn.Module, inputs: Mapping[str, Tensor], outputs: tuple[str, ...], axis: str
-) -> Exported:
+    name: str, model: nn.Module, inputs: Mapping[str, Tensor], outputs: tuple[str, ...], axis: str,
+    free: Mapping[str, Mapping[int, FreeAxis]] | None = None,
+) -> Exported:  # fmt: skip
     """Export a module whose inputs and outputs all have a free first axis.
 
     Args:
@@ -56,19 +66,21 @@ def export(
         model: in evaluation mode; called with the inputs in their order.
         inputs: examples by name, with at least two rows.
         outputs: names.
-        axis: letter of the free axis in the manifest.
+        axis: letter of that axis in the manifest.
+        free: further free axes, by input and number.
 
     Returns:
         The graph. Buffers of the module (statistics, masks, frequencies) are listed as constants.
     """
-    batch = torch.export.Dim("batch", min=1, max=4096)
+    dims = {"": torch.export.Dim(axis, min=1, max=4096)}
+    shapes = tuple({0: dims[""], **_free(dims, (free or {}).get(key, {}))} for key in inputs)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
             model, tuple(inputs.values()), dynamo=True, opset_version=OPSET, verbose=False,
             input_names=list(inputs), output_names=list(outputs),
-            dynamic_shapes=tuple({0: batch} for _ in inputs),
+            dynamic_shapes=shapes,
         )  # fmt: skip
     assert program is not None
     buffer = io.BytesIO()
@@ -91,6 +103,16 @@ def export(
         constants=constants,
     )
     return Exported(proto.SerializeToString(deterministic=True), spec)
+
+
+def _free(
+    dims: dict[str, torch.export.Dim], axes: Mapping[int, FreeAxis]
+) -> dict[int, torch.export.Dim]:
+    for axis in axes.values():
+        dims.setdefault(
+            axis.letter, torch.export.Dim(axis.letter, min=axis.minimum, max=axis.maximum)
+        )
+    return {number: dims[axis.letter] for number, axis in axes.items()}
 
 
 def _name_weights(proto: onnx.ModelProto, model: nn.Module) -> set[str]:
@@ -159,6 +181,6 @@ def _drop_traces(proto: onnx.ModelProto) -> None:
 def _tensor_spec(value: onnx.ValueInfoProto, axis: str) -> TensorSpec:
     kind = value.type.tensor_type
     shape = tuple(
-        axis if d.dim_param or i == 0 else d.dim_value for i, d in enumerate(kind.shape.dim)
+        axis if i == 0 else d.dim_param or d.dim_value for i, d in enumerate(kind.shape.dim)
     )
     return TensorSpec(value.name, DTYPES[kind.elem_type], shape)

@@ -12,8 +12,9 @@ from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.onnx_session import OnnxSession, OnnxSettings
 from wm_planner.settings import setting
 from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Rollouts
-from wm_planner.world_models.guidance import GIVEN_BY, guidance_terms
-from wm_planner.world_models.sampler import denoise, signal_levels
+from wm_planner.world_models.guidance import GIVEN_BY
+from wm_planner.world_models.latent_dreamer import LatentDreamer
+from wm_planner.world_models.sampler import signal_levels
 from wm_planner.world_models.words import word_vector
 from wm_planner.world_models.world_model import WorldModel, WorldModelSpec
 
@@ -30,6 +31,9 @@ class OnnxWorldModelSettings:
     )
     noise_scale: float = setting(
         0.0, minimum=0.0, maximum=2.0, help="Diversity of dreams; 0 for what the model prefers."
+    )
+    frame_by_frame: bool = setting(
+        False, help="Finish each frame before the next is dreamed: slower, less of one mould."
     )
     guidance_instruction: float = setting(
         1.0, minimum=0.0, maximum=10.0, help="How far dreams follow the instruction; 1 as learned."
@@ -86,9 +90,7 @@ class OnnxWorldModel(WorldModel):
             for name, graph in bundle.graphs.items()
         }
 
-        known = [tensor.name for tensor in manifest.graphs["denoiser"].inputs]
-        self._takes_stride = "stride" in known  # a shortcut model
-        self._guidance = {name: getattr(self.settings, f"guidance_{name}") for name in GIVEN_BY}
+        self._dreamer = LatentDreamer(self._graphs["denoiser"])
 
     def encode(self, frames: np.ndarray) -> np.ndarray:
         """Turn images (N, h, w, 3) uint8 of the model's size into latents, float32."""
@@ -154,30 +156,21 @@ class OnnxWorldModel(WorldModel):
         candidates: int,
         generator: np.random.Generator,
     ) -> Rollouts:
-        frames = self.look(self._context_frames(window))  # (T, *latent_shape)
-        context = np.broadcast_to(frames, (candidates, *frames.shape))
+        context = self.look(self._context_frames(window))  # (T, *latent_shape)
         seed = int(generator.integers(2**63))  # kept with the dreams: it is all their noise
         shape = (candidates, self.spec.horizon, *self.spec.latent_shape)
         scale = self.settings.noise_scale or self.manifest.sampler.noise_scale
         noise = np.random.default_rng(seed).standard_normal(shape, np.float32) * np.float32(scale)
-
-        terms = guidance_terms(conditions, self._guidance)
-        batch = {k: np.concatenate([term.conditions[k] for term in terms]) for k in conditions}
-        weights = np.array([term.weight for term in terms], np.float32)
-        denoiser, repeats = self._graphs["denoiser"], len(terms)
-
-        def predict_clean(noisy: np.ndarray, signal: float, stride: float) -> np.ndarray:
-            level, far = (np.full(shape[:2], value, np.float32) for value in (signal, stride))
-            inputs = {"context": context, "noisy": noisy, "signal": level}
-            if self._takes_stride:
-                inputs["stride"] = far
-            inputs = {k: np.concatenate([v] * repeats) for k, v in inputs.items()}
-            clean = denoiser.run(**inputs, **batch)["clean"]
-            return np.tensordot(weights, clean.reshape(repeats, *shape), 1)
-
-        signals = signal_levels(self.manifest.sampler, self.settings.denoising_steps)
+        latents = self._dreamer.dream(
+            context,
+            conditions,
+            noise,
+            signal_levels(self.manifest.sampler, self.settings.denoising_steps),
+            {name: getattr(self.settings, f"guidance_{name}") for name in GIVEN_BY},
+            self.settings.frame_by_frame,
+        )
         return Rollouts(
-            latents=denoise(predict_clean, noise, signals),
+            latents=latents,
             dt=self.spec.dt,
             start_ns=window.newest_stamp_ns,
             seed=seed,

@@ -67,7 +67,10 @@ class _Block(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, x: Tensor, condition: Tensor, mask: Tensor, groups: int) -> Tensor:
+    def forward(
+        self, x: Tensor, condition: Tensor, mask: Tensor, groups: int, memory: Tensor | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Frames to frames, and the keys and values (K, heads, F groups, d) that they leave."""
         batch, length, width = x.shape
         # One modulation per frame, repeated over the frame's tokens.
         m = self.modulation(condition).repeat_interleave(groups, 1).chunk(6, -1)
@@ -75,13 +78,17 @@ class _Block(nn.Module):
         q, k, v = (
             part.reshape(batch, length, self.heads, -1).transpose(1, 2) for part in qkv.chunk(3, -1)
         )
+        own = k, v
+        if memory is not None:
+            before = memory.to(k.dtype)
+            k, v = torch.cat([before[:, 0], k], 2), torch.cat([before[:, 1], v], 2)
         # Spelt out: on a CPU the fused kernel's backward pass is slow for sequences this short.
         score = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
         weight = score.float().masked_fill(~mask, -torch.inf).softmax(-1)
         y = weight.to(v.dtype) @ v
         x = x + (1 + m[2]) * self.out(y.transpose(1, 2).reshape(batch, length, width))
         hidden = functional.gelu(self.up(self.norm(x) * (1 + m[3]) + m[4]), approximate="tanh")
-        return x + (1 + m[5]) * self.down(hidden)
+        return x + (1 + m[5]) * self.down(hidden), own
 
 
 class Denoiser(nn.Module):
@@ -152,37 +159,101 @@ class Denoiser(nn.Module):
         Returns:
             Shape (K, H, tokens, channels).
         """
+        past = self.settings.context_frames
+        level = functional.pad(signal, (past, 0), value=1.0)
+        action = functional.pad(self._action(targets, targets_given), (0, 0, past, 0))
+        if stride is not None:
+            stride = functional.pad(stride, (past, 0))
+        clean, _ = self._run(
+            torch.cat([context, noisy], 1), context[:, -1:], level, stride, action,
+            self._whole(words, goal, goal_given, outcome), self.place, self.frame_place, None,
+        )  # fmt: skip
+        return clean[:, past:]
+
+    def advance(
+        self, latents: Tensor, newest: Tensor, signal: Tensor, words: Tensor, goal: Tensor,
+        goal_given: Tensor, targets: Tensor, targets_given: Tensor, outcome: Tensor, first: Tensor,
+        memory: Tensor, stride: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Predict F frames that follow others, which are known by their keys and values alone.
+
+        Causality makes a frame's keys and values final once it is: the observed frames are looked
+        at once for all candidates and steps of the sampler, and a future can be dreamed frame by
+        frame. `forward` computes the same for a whole window.
+
+        Args:
+            latents: Shape (K, F, tokens, channels), noisy, or clean where the signal is 1.
+            newest: Shape (K, tokens, channels), the newest observed latent.
+            signal, targets, targets_given, stride: as in `forward`, for these F frames; targets of
+                observed frames are not looked at.
+            words, goal, goal_given, outcome: as in `forward`.
+            first: Shape (K,), place of the first of these frames in the window, 0 to T + H - 1.
+            memory: Shape (K, layers, 2, heads, P, d), of the P / groups frames before them.
+
+        Returns:
+            Clean latents (K, F, tokens, channels), and what these frames add to the memory, shape
+            (K, layers, 2, heads, F groups, d).
+        """
+        place = first[:, None] + torch.arange(latents.shape[1], device=first.device)
+        future = (place >= self.settings.context_frames)[..., None]
+        clean, own = self._run(
+            latents, newest[:, None], signal, stride,
+            self._action(targets, targets_given) * future,
+            self._whole(words, goal, goal_given, outcome),
+            self.place[place], self.frame_place[place], memory,
+        )  # fmt: skip
+        return clean, torch.stack([torch.stack(pair, 1) for pair in own], 1).float()
+
+    def empty_memory(self, candidates: int) -> Tensor:
+        """What precedes the first frame."""
         s = self.settings
-        past = s.context_frames
-        frames = _pack(torch.cat([context, noisy], 1), s)  # (K, T + H, groups, token)
-        newest = frames[:, past - 1 : past]
-        level = torch.cat([torch.ones_like(signal[:, :past]), signal], 1)
+        return torch.zeros(candidates, s.layers, 2, s.heads, 0, s.width // s.heads)
+
+    def _run(
+        self, latents: Tensor, newest: Tensor, signal: Tensor, stride: Tensor | None,
+        action: Tensor, whole: Tensor, place: Tensor, frame_place: Tensor, memory: Tensor | None,
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:  # fmt: skip
+        s = self.settings
+        frames, still = _pack(latents, s), _pack(newest, s)  # (K, F, groups, token), F = 1
+        condition = self.signal(self._waves(signal)) + action + whole[:, None]
+        if self.stride is not None:
+            far = torch.zeros_like(signal) if stride is None else stride
+            condition = condition + self.stride(self._waves(far))
+        condition = functional.silu(self.mix(condition + frame_place))
+        x = self.inputs(torch.cat([frames, still.expand_as(frames)], -1)) + place
+        x = x.flatten(1, 2)
+        mask = self.mask[: x.shape[1], : x.shape[1]]
+        if memory is not None:
+            before = mask.new_ones(x.shape[1], memory.shape[4])
+            mask = torch.cat([before, mask], 1)
+        own = []
+        for layer, block in enumerate(self.blocks):
+            x, kept = block(
+                x, condition, mask, s.groups, None if memory is None else memory[:, layer]
+            )
+            own.append(kept)
+        x = self.outputs(self.final_norm(x)).unflatten(1, (-1, s.groups)).float()
+        if s.prediction == "masked_residual":
+            x, soft = x.split([frames.shape[-1], s.rows], -1)
+            x = x * torch.sigmoid(soft).repeat_interleave(s.channels, -1)
+        if s.prediction.endswith("residual"):
+            x = x + still
+        elif s.prediction == "v":
+            x = frames + (1 - signal[..., None, None]) * x
+        return _unpack(x, s), own
+
+    def _whole(self, words: Tensor, goal: Tensor, goal_given: Tensor, outcome: Tensor) -> Tensor:
+        """What holds for all frames of a window, (K, width)."""
         count = words.sum(-1, keepdim=True)
         asked = (count > 0).to(words.dtype)
         whole = asked * self.words(words / count.clamp(min=1)) + (1 - asked) * self.no_words
-        whole = whole + goal_given * self.goal(goal.flatten(1)) + self.outcome(outcome)
+        return whole + goal_given * self.goal(goal.flatten(1)) + self.outcome(outcome)
+
+    def _action(self, targets: Tensor, targets_given: Tensor) -> Tensor:
+        """Each frame's hand targets, (K, F, width)."""
         scaled = (targets - self.target_mean) / self.target_std
         given = targets_given[..., None]
-        action = given * self.action(scaled) + (1 - given) * self.no_action
-        action = torch.cat([torch.zeros_like(action[:, :past]), action], 1)
-        condition = self.signal(self._waves(level)) + action + whole[:, None]
-        if self.stride is not None and stride is not None:
-            far = torch.cat([torch.zeros_like(stride[:, :1]).expand(-1, past), stride], 1)
-            condition = condition + self.stride(self._waves(far))
-        condition = functional.silu(self.mix(condition + self.frame_place))
-        x = self.inputs(torch.cat([frames, newest.expand_as(frames)], -1)) + self.place
-        x = x.flatten(1, 2)
-        for block in self.blocks:
-            x = block(x, condition, self.mask, s.groups)
-        x = self.outputs(self.final_norm(x)).unflatten(1, (-1, s.groups))[:, past:].float()
-        if s.prediction == "masked_residual":
-            x, mask = x.split([frames.shape[-1], s.rows], -1)
-            x = x * torch.sigmoid(mask).repeat_interleave(s.channels, -1)
-        if s.prediction.endswith("residual"):
-            x = x + newest
-        elif s.prediction == "v":
-            x = frames[:, past:] + (1 - signal[..., None, None]) * x
-        return _unpack(x, s)
+        return given * self.action(scaled) + (1 - given) * self.no_action
 
     def _waves(self, level: Tensor) -> Tensor:
         angle = level[..., None] * 1000 * self.frequency
