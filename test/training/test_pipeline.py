@@ -45,7 +45,7 @@ def test_an_interrupted_run_ends_bit_exactly_where_an_uninterrupted_one_ends(
 ):
     from wm_planner.training import pipeline
 
-    def stop_after_two(model, loss, settings, folder):
+    def stop_after_two(model, loss, settings, folder, workers):
         calls = iter(range(2))
 
         def until_two(*args):
@@ -53,7 +53,7 @@ def test_an_interrupted_run_ends_bit_exactly_where_an_uninterrupted_one_ends(
                 raise KeyboardInterrupt
             return loss(*args)
 
-        return real_train(model, until_two, settings, folder)
+        return real_train(model, until_two, settings, folder, workers)
 
     real_train = pipeline.train
     run = Run(tmp_path, TINY, source, {"episodes": 8})

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,17 +41,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin with the weights of another run, or of a folder with world_model/ and "
         "inverse_dynamics/ bundles; random ones by default",
     )  # fmt: skip
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (1)")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of a process (1)")
+    parser.add_argument(
+        "--processes", type=int, metavar="N",
+        help="processes that train together, each on batches of its own (1): on a CPU two with one "
+        "thread each are faster than one with two. On several machines start this command with "
+        "torchrun instead",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.processes and args.processes > 1 and "WORLD_SIZE" not in os.environ:
+        return _start_together(args.processes)
     run_ = open_run(args.data, args.out, args.config, args.threads, args.start_from)
     from wm_planner.training.pipeline import STAGES
 
     for stage in STAGES if args.stage == "all" else (args.stage,):
         run_.train(stage)
-        print(f"{stage}: done, in {args.out / stage}")
+        if run_.workers.first:
+            print(f"{stage}: done, in {args.out / stage}")
     return 0
+
+
+def _start_together(processes: int) -> int:
+    """Run this same command in several processes that know of each other; Ctrl-C reaches all."""
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone",
+        "--nproc-per-node", str(processes), "-m", "wm_planner.cli", *sys.argv[1:],
+    ]  # fmt: skip
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    return subprocess.run(command, env=environment).returncode
 
 
 def open_run(  # type: ignore[no-untyped-def]
@@ -73,6 +95,7 @@ def open_run(  # type: ignore[no-untyped-def]
     from wm_planner.training.pipeline import Run, TrainingSettings
     from wm_planner.training.source import EpisodeSource
     from wm_planner.training.warm_start import WarmStart
+    from wm_planner.training.workers import Workers
 
     path = config or share_folder() / "config" / "training" / "simulated_bimanual.yaml"
     if not path.exists():
@@ -81,9 +104,10 @@ def open_run(  # type: ignore[no-untyped-def]
     if threads:
         settings = dataclasses.replace(settings, threads=threads)
     datasets = [LeRobotDataset(folder) for folder in data]
-    source = EpisodeSource.joined(
-        [EpisodeSource.from_dataset(dataset, settings.camera) for dataset in datasets]
-    )
+    with Workers().first_alone():  # it decodes the videos, the others read what it decoded
+        source = EpisodeSource.joined(
+            [EpisodeSource.from_dataset(dataset, settings.camera) for dataset in datasets]
+        )
     facts = {
         "episodes": len(source.offsets) - 1,
         "frames": len(source.frames),

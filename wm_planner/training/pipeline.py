@@ -39,6 +39,7 @@ from wm_planner.training.source import EpisodeSource
 from wm_planner.training.vocabulary import build_vocabulary
 from wm_planner.training.warm_start import WarmStart
 from wm_planner.training.windows import Windows
+from wm_planner.training.workers import Workers
 from wm_planner.training.world_model_training import denoiser_loss, value_loss
 
 STAGES = ("autoencoder", "inverse_dynamics", "denoiser", "value")  # each needs those before it
@@ -87,6 +88,7 @@ class Run:
         source: the episodes.
         data: facts about them for the model card.
         start: weights to go on from; None to start fresh, or as the run began.
+        workers: the processes that train together, found in the environment.
     """
 
     folder: Path
@@ -94,6 +96,7 @@ class Run:
     source: EpisodeSource
     data: Mapping[str, Any] = field(default_factory=dict)
     start: WarmStart | None = None
+    workers: Workers = field(default_factory=Workers)
     _latents: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -110,6 +113,10 @@ class Run:
             "vocabulary": list(self.vocabulary),
         }
         path = self.folder / "run.json"
+        with self.workers.first_alone():
+            self._note_or_compare(path, facts)
+
+    def _note_or_compare(self, path: Path, facts: dict[str, Any]) -> None:
         if path.exists():
             old = json.loads(path.read_text())
             for key, value in facts.items():
@@ -146,11 +153,13 @@ class Run:
             seed=self.settings.seed,
         )
         began = time.time()
-        trained = train(model, loss, loop, self.folder / stage)
+        trained = train(model, loss, loop, self.folder / stage, self.workers)
         weights = self.folder / stage / "model.pt"
-        if not weights.exists():
-            _note_time(self.folder / "run.json", stage, time.time() - began)
-        torch.save(trained.state_dict(), weights)
+        with self.workers.first_alone() as first:
+            if first and not weights.exists():
+                _note_time(self.folder / "run.json", stage, time.time() - began)
+            if first:
+                torch.save(trained.state_dict(), weights)
         return trained
 
     def load(self, stage: str) -> nn.Module:
@@ -173,12 +182,13 @@ class Run:
         """Latents of all frames, (F, tokens, channels) float16, kept in the run's folder."""
         if self._latents is None:
             path = self.folder / "latents.npy"
-            if not path.exists():
-                autoencoder = self.load("autoencoder")
-                assert isinstance(autoencoder, Autoencoder)
-                partial = path.with_suffix(".partial.npy")
-                np.save(partial, encode_all(autoencoder, self.source.frames))
-                os.replace(partial, path)
+            with self.workers.first_alone():
+                if not path.exists():
+                    autoencoder = self.load("autoencoder")
+                    assert isinstance(autoencoder, Autoencoder)
+                    partial = path.with_suffix(".partial.npy")
+                    np.save(partial, encode_all(autoencoder, self.source.frames))
+                    os.replace(partial, path)
             self._latents = np.load(path, mmap_mode="r")
         return self._latents
 

@@ -1,0 +1,82 @@
+"""Everything that a training loop needs to go on as if it had not stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from wm_planner.errors import ConfigurationError
+from wm_planner.training.workers import Workers
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One file, and what is saved in it.
+
+    Attributes:
+        path: of the file.
+        settings: of the run; a checkpoint of other settings is refused.
+        model, averaged, optimisers: their states are saved.
+        generator: of this process, as torch's own.
+        workers: all of them go on with their own random numbers.
+    """
+
+    path: Path
+    settings: dict[str, Any]
+    model: nn.Module
+    averaged: nn.Module
+    optimisers: list[torch.optim.Optimizer]
+    generator: np.random.Generator
+    workers: Workers
+
+    def save(self, step: int) -> None:
+        """Write it; all processes must call this at the same step."""
+        random = self.workers.gather(
+            {"numpy": json.dumps(self.generator.bit_generator.state),
+             "torch": torch.get_rng_state()}
+        )  # fmt: skip
+        if not self.workers.first:
+            return
+        state = {
+            "step": step,
+            "settings": self.settings,
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "random": random,
+        }
+        partial = self.path.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, self.path)
+
+    def restore(self) -> int:
+        """Take everything from the file, where there is one, and return the next step."""
+        if not self.path.exists():
+            return 0
+        state = torch.load(self.path, weights_only=True)
+        if state["settings"] != self.settings:
+            changed = [k for k, v in self.settings.items() if state["settings"].get(k) != v]
+            raise ConfigurationError(
+                f"{self.path}: the checkpoint was made with other settings "
+                f"({', '.join(changed)}); continue with the same ones or choose a new --out folder"
+            )
+        if len(state["random"]) != self.workers.count:
+            raise ConfigurationError(
+                f"{self.path}: the checkpoint was made by {len(state['random'])} processes, "
+                f"not {self.workers.count}; continue with as many or choose a new --out folder"
+            )
+        self.model.load_state_dict(state["model"])
+        self.averaged.load_state_dict(state["averaged"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        random = state["random"][self.workers.rank]
+        self.generator.bit_generator.state = json.loads(random["numpy"])
+        torch.set_rng_state(random["torch"])
+        return int(state["step"])
