@@ -16,6 +16,7 @@ from types import MappingProxyType
 import numpy as np
 
 from wm_planner.errors import UnknownNameError
+from wm_planner.robot.camera_calibration import CameraCalibration, read_calibration
 from wm_planner.robot.hand_description import HandDescription, read_hand
 from wm_planner.robot.strict_yaml import Section, read
 from wm_planner.share_folder import share_folder
@@ -37,6 +38,8 @@ class CameraDescription:
         height: rows of its images, px.
         width: columns of its images, px.
         required: whether nothing may move while it is silent.
+        calibration: where it is and how it maps rays to pixels; None where the rig file does not
+            say. A camera that stands still may have one.
     """
 
     topic: str
@@ -44,6 +47,7 @@ class CameraDescription:
     height: int
     width: int
     required: bool
+    calibration: CameraCalibration | None = None
 
 
 @dataclass(frozen=True)
@@ -206,13 +210,17 @@ def _read_workspace(section: Section) -> WorkspaceDescription:
 
 
 def _read_camera(cameras: Section, name: str) -> CameraDescription:
-    camera = cameras.section(name, ("topic", "info_topic", "height", "width", "required"))
+    keys = ("topic", "info_topic", "height", "width", "required", "calibration")
+    camera = cameras.section(name, keys)
+    height, width = camera.count("height"), camera.count("width")
+    known = "calibration" in camera.data
     return CameraDescription(
         topic=camera.text("topic"),
         info_topic=camera.text("info_topic"),
-        height=camera.count("height"),
-        width=camera.count("width"),
+        height=height,
+        width=width,
         required=camera.flag("required", default=True),
+        calibration=read_calibration(camera, height, width) if known else None,
     )
 
 
