@@ -10,6 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 
+from wm_planner import actions  # noqa: E402
 from wm_planner.bundle import (  # noqa: E402
     INVERSE_DYNAMICS,
     WORLD_MODEL,
@@ -21,7 +22,7 @@ from wm_planner.errors import ConfigurationError, DataError  # noqa: E402
 from wm_planner.training.bundles import export_run  # noqa: E402
 from wm_planner.training.pipeline import STAGES, Run, TrainingSettings  # noqa: E402
 from wm_planner.training.warm_start import WarmStart  # noqa: E402
-from wm_planner.types import Goal, ObservationWindow  # noqa: E402
+from wm_planner.types import ActionChunks, Goal, ObservationWindow  # noqa: E402
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel  # noqa: E402
 from wm_planner.world_models.sampler import denoise, signal_levels  # noqa: E402
 
@@ -164,7 +165,12 @@ def test_curves_are_written_and_survive(finished):
 
 
 @pytest.mark.parametrize(
-    "options", [{"prediction": "v", "shortcut": True}, {"prediction": "masked_residual"}]
+    "options",
+    [
+        {"prediction": "v", "shortcut": True},
+        {"prediction": "masked_residual", "actions": "both"},
+        {"prediction": "x", "actions": "hands", "shortcut": True},
+    ],
 )
 def test_other_ways_to_predict_train_and_export(tmp_path, source, options):
     settings = dataclasses.replace(TINY, context_frames=3, **options)
@@ -183,23 +189,38 @@ def test_other_ways_to_predict_train_and_export(tmp_path, source, options):
         joint_position=np.zeros((3, 12)), joint_velocity=np.zeros((3, 12)),
         gripper_width=np.zeros((3, 2)), actions=np.zeros((2, 20)), dt=0.2,
     )  # fmt: skip
-    dream = model.imagine(window, Goal(), 2, np.random.default_rng(0))
-    denoiser = run.load("denoiser")
+    denoiser, renderer = run.load("denoiser"), run.hand_renderer()
+    assert (renderer is None) == (settings.actions == "vectors")
     context = torch.from_numpy(np.stack([model.encode(window.images["head"])] * 2))
+    start = actions.unpack(source.hand_pose[2])
+    targets = actions.unpack(source.hand_target[2:10].reshape(2, TINY.horizon, 20))
+    chain = actions.difference(start, targets)
+    chunks = ActionChunks(chain, np.zeros_like(chain), 0.2, 0, "hash")
+    shown = {"targets": actions.pack(targets).astype(np.float32)}
+    if renderer:
+        shown["hands"] = renderer.render(targets) / np.float32(255)
 
     @torch.no_grad()
-    def whole_window(noisy, signal, stride):
-        level, far = (torch.full((2, TINY.horizon), value) for value in (signal, stride))
-        return denoiser(
-            context, torch.from_numpy(noisy), level, torch.zeros(2, len(run.vocabulary)),
-            torch.zeros(2, 12, 32), torch.zeros(2, 1), torch.zeros(2, TINY.horizon, 20),
-            torch.zeros(2, TINY.horizon), torch.zeros(2, dtype=torch.long), far,
-        ).numpy()  # fmt: skip
+    def whole_window(given):
+        def predict_clean(noisy, signal, stride):
+            level, far = (torch.full((2, TINY.horizon), value) for value in (signal, stride))
+            return denoiser(
+                context=context, noisy=torch.from_numpy(noisy), signal=level,
+                words=torch.zeros(2, len(run.vocabulary)), goal=torch.zeros(2, 12, 32),
+                goal_given=torch.zeros(2, 1), targets_given=torch.full((2, TINY.horizon), given),
+                outcome=torch.zeros(2, dtype=torch.long), stride=far,
+                **{name: torch.from_numpy(value) for name, value in shown.items()},
+            ).detach().numpy()  # fmt: skip
 
-    noise = np.random.default_rng(dream.seed).standard_normal(dream.latents.shape, np.float32)
+        return predict_clean
+
     signals = signal_levels(SamplerSpec(), TINY.denoising_steps)
-    again = denoise(whole_window, noise, signals)
-    np.testing.assert_allclose(dream.latents.astype(float), again, atol=1e-2)  # float16 on the way
+    free = model.imagine(window, Goal(), 2, np.random.default_rng(0))
+    acted = model.simulate(window, start, chunks, np.random.default_rng(1))
+    for dream, given in ((free, 0.0), (acted, 1.0)):
+        noise = np.random.default_rng(dream.seed).standard_normal(dream.latents.shape, np.float32)
+        again = denoise(whole_window(given), noise, signals)
+        np.testing.assert_allclose(dream.latents.astype(float), again, atol=1e-2)  # half precision
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ class Told:
     def __init__(self):
         self.asked = []
 
-    def __call__(self, context, noisy, signal, condition, stride):
+    def __call__(self, context, noisy, signal, condition, stride, hands):
         self.asked.append((noisy, signal, stride))
         return noisy * 0.5 + signal[..., None, None] * condition[:, None, None, None]
 
@@ -30,7 +30,7 @@ def test_a_long_step_lands_where_two_short_ones_do():
     signal = torch.rand(BATCH, HORIZON)
     model = Told()
     level, stride, wanted = two_half_steps(
-        model, context, clean, noise, signal, (condition,), np.random.default_rng(0)
+        model, context, clean, noise, signal, (condition,), None, np.random.default_rng(0)
     )
     own = round(SHARE * BATCH)
     assert (stride[:own] > 0).all() and not stride[own:].any()
@@ -48,7 +48,7 @@ def test_a_long_step_lands_where_two_short_ones_do():
     def follow(latent, level, step, answer):
         return latent + (answer - latent) * (step / (1 - level))[..., None, None]
 
-    one = model(None, here, at, condition[:own], step)
+    one = model(None, here, at, condition[:own], step, None)
     torch.testing.assert_close(there, follow(here, at, step, one))
-    two = follow(there, later, step, model(None, there, later, condition[:own], step))
+    two = follow(there, later, step, model(None, there, later, condition[:own], step, None))
     torch.testing.assert_close(follow(here, at, 2 * step, wanted[:own]), two)

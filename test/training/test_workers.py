@@ -51,10 +51,12 @@ def test_both_end_with_the_weights_of_one_with_both_batches(pair, tmp_path):
     torch.manual_seed(0)
     model = torch.nn.Linear(4, 1)
     settings = LoopSettings(steps=12, warmup=1, checkpoint_every=4)
-    train(
-        model, lambda m, g, _: ((train_together.loss_of(m, g) + train_together.loss_of(m, other)) / 2, {}),
-        settings, tmp_path, Workers(),
-    )  # fmt: skip
+
+    def both(model, generator, progress):
+        parts = [train_together.loss_of(model, g) for g in (generator, other)]
+        return sum(parts) / 2, {}
+
+    train(model, both, settings, tmp_path, Workers())
     np.testing.assert_allclose(first["weight"], model.weight.tolist(), rtol=1e-5)
     np.testing.assert_allclose(first["bias"], model.bias.tolist(), rtol=1e-5)
 

@@ -79,7 +79,7 @@ def load_bundles(config: StackConfig, rig: RigDescription) -> dict[str, Bundle]:
 def open_world_model(config: StackConfig, bundle: Bundle) -> WorldModel:
     """Load the configured world model."""
     cls = registry.resolve("world_models", config.world_model.type)
-    return cls(bundle, config.world_model.settings, config.onnx)
+    return cls(bundle, config.world_model.settings, config.onnx, find_rig(config.rig))
 
 
 def open_inverse_dynamics(config: StackConfig, bundle: Bundle) -> InverseDynamics:

@@ -72,9 +72,7 @@ class CameraCalibration:
         scale = np.array([width / self.width, height / self.height])
         centre = (np.array(self.centre) + 0.5) * scale - 0.5
         focal = np.array(self.focal) * scale
-        return replace(
-            self, height=height, width=width, focal=tuple(focal), centre=tuple(centre)
-        )
+        return replace(self, height=height, width=width, focal=tuple(focal), centre=tuple(centre))
 
 
 def read_calibration(camera: Section, height: int, width: int) -> CameraCalibration:

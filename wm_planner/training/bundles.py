@@ -41,7 +41,13 @@ def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str,
     figures = {}
     if held_out is not None:
         figures = evaluate(
-            held_out, autoencoder, denoiser, inverse, run.vocabulary, s.denoising_steps
+            held_out,
+            autoencoder,
+            denoiser,
+            inverse,
+            run.vocabulary,
+            s.denoising_steps,
+            run.hand_renderer(),
         )
     record = json.loads((run.folder / "run.json").read_text())
     training = {

@@ -14,6 +14,7 @@ from wm_planner import actions
 from wm_planner.bundle import SamplerSpec
 from wm_planner.open_loop.hand_errors import ERRORS
 from wm_planner.open_loop.pictures import image_psnr
+from wm_planner.robot.hand_renderer import HandRenderer
 from wm_planner.training.autoencoder_training import encode_all
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
@@ -32,10 +33,20 @@ def evaluate(
     inverse: InverseDynamics,
     vocabulary: tuple[str, ...],
     denoising_steps: int,
+    hands: HandRenderer | None = None,
     windows: int = 256,
     seed: int = 0,
 ) -> dict[str, float]:
     """Measure the models on ``windows`` windows of held-out episodes.
+
+    Args:
+        source: the episodes.
+        autoencoder, denoiser, inverse: the networks.
+        vocabulary: words that instructions are read by.
+        denoising_steps: of the sampler.
+        hands: draws targets, for a denoiser that is shown them.
+        windows: how many to draw.
+        seed: of windows and noise.
 
     Returns:
         ``psnr_*`` dB over all pixels and future frames; ``command_*_mm`` mean distance of the
@@ -60,7 +71,7 @@ def evaluate(
             rows = slice(start, start + BATCH)
             parts.append(
                 _sample(denoiser, context[rows], words[rows], act[rows], given, outcome,
-                        denoising_steps, generator)
+                        denoising_steps, generator, hands)
             )  # fmt: skip
         return np.concatenate(parts)
 
@@ -92,10 +103,13 @@ def evaluate(
 @torch.no_grad()
 def _sample(
     denoiser: Denoiser, context: np.ndarray, words: np.ndarray, targets: np.ndarray, given: float,
-    outcome: int, steps: int, generator: torch.Generator,
+    outcome: int, steps: int, generator: torch.Generator, hands: HandRenderer | None,
 ) -> np.ndarray:  # fmt: skip
     count, s = len(context), denoiser.settings
     noise = torch.randn((count, s.horizon, s.tokens, s.channels), generator=generator).numpy()
+    drawn = None
+    if hands:
+        drawn = torch.from_numpy(hands.render(actions.unpack(targets))) / 255
     conditions = (
         torch.from_numpy(words), torch.zeros(count, s.tokens, s.channels), torch.zeros(count, 1),
         torch.from_numpy(targets), torch.full((count, s.horizon), given),
@@ -105,7 +119,7 @@ def _sample(
     def predict_clean(noisy: np.ndarray, signal: float, stride: float) -> np.ndarray:
         level, far = (torch.full((count, s.horizon), value) for value in (signal, stride))
         clean: torch.Tensor = denoiser(
-            torch.from_numpy(context), torch.from_numpy(noisy), level, *conditions, far
+            torch.from_numpy(context), torch.from_numpy(noisy), level, *conditions, far, drawn
         )
         return clean.numpy()
 

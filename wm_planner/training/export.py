@@ -106,9 +106,11 @@ def export_world_model(
     }
     if s.shortcut:
         denoise["stride"] = torch.rand(rows, frames) * (1 - denoise["signal"])
+    if s.actions != "vectors":
+        denoise["hands"] = torch.rand(rows, frames, *s.hands_shape)
     at_once = FreeAxis("F", 1, s.context_frames + s.horizon)
     known = FreeAxis("P", 0, (s.context_frames + s.horizon) * s.groups)
-    sequences = ("latents", "signal", "targets", "targets_given", "stride")
+    sequences = ("latents", "signal", "targets", "targets_given", "stride", "hands")
     free = {name: {1: at_once} for name in sequences} | {"memory": {4: known}}
     graphs = {
         "encoder": _checked("encoder", _Method(autoencoder, autoencoder.encode), {"image": image},
@@ -160,7 +162,7 @@ def _checked(
     model.eval()
     graph = export(name, model, inputs, outputs, axis, free)
     with torch.no_grad():
-        wanted = model(*inputs.values())
+        wanted = model(**inputs)
     wanted = wanted if isinstance(wanted, tuple) else (wanted,)
     session = OnnxSession(name, graph.data, graph.spec)
     got = session.run(**{key: value.numpy() for key, value in inputs.items()})

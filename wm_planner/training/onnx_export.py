@@ -63,7 +63,7 @@ def export(
 
     Args:
         name: of the graph; its file is ``<name>.onnx``.
-        model: in evaluation mode; called with the inputs in their order.
+        model: in evaluation mode; called with the inputs by name.
         inputs: examples by name, with at least two rows.
         outputs: names.
         axis: letter of that axis in the manifest.
@@ -73,12 +73,12 @@ def export(
         The graph. Buffers of the module (statistics, masks, frequencies) are listed as constants.
     """
     dims = {"": torch.export.Dim(axis, min=1, max=4096)}
-    shapes = tuple({0: dims[""], **_free(dims, (free or {}).get(key, {}))} for key in inputs)
+    shapes = {key: {0: dims[""], **_free(dims, (free or {}).get(key, {}))} for key in inputs}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            model, tuple(inputs.values()), dynamo=True, opset_version=OPSET, verbose=False,
+            model, (), kwargs=dict(inputs), dynamo=True, opset_version=OPSET, verbose=False,
             input_names=list(inputs), output_names=list(outputs),
             dynamic_shapes=shapes,
         )  # fmt: skip

@@ -22,6 +22,8 @@ import torch
 from torch import nn
 
 from wm_planner.errors import ConfigurationError, DataError
+from wm_planner.robot.hand_renderer import HandRenderer
+from wm_planner.robot.rig_description import find_rig
 from wm_planner.settings import setting
 from wm_planner.training.autoencoder_training import (
     autoencoder_loss,
@@ -29,10 +31,11 @@ from wm_planner.training.autoencoder_training import (
     encode_all,
     pose_statistics,
 )
+from wm_planner.training.hand_images import HandImages
 from wm_planner.training.inverse_dynamics_training import inverse_dynamics_loss
 from wm_planner.training.loop import LoopSettings, LossFunction, train
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
-from wm_planner.training.networks.denoiser import PREDICTIONS, Denoiser, DenoiserSettings
+from wm_planner.training.networks.denoiser import ACTIONS, PREDICTIONS, Denoiser, DenoiserSettings
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics, InverseDynamicsSettings
 from wm_planner.training.networks.value import Value
 from wm_planner.training.source import EpisodeSource
@@ -61,6 +64,9 @@ class TrainingSettings:
         "residual", choices=PREDICTIONS, help="what the denoiser's last layer means"
     )
     shortcut: bool = setting(False, help="train the denoiser for few, long sampling steps")
+    actions: str = setting(
+        "vectors", choices=ACTIONS, help="how hand targets are shown; hands need a calibration"
+    )
     autoencoder_steps: int = setting(4000, minimum=1, maximum=10**7, help="optimiser steps")
     denoiser_steps: int = setting(5000, minimum=1, maximum=10**7, help="optimiser steps")
     value_steps: int = setting(1500, minimum=1, maximum=10**7, help="optimiser steps")
@@ -104,10 +110,8 @@ class Run:
         torch.set_num_threads(self.settings.threads)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.vocabulary = build_vocabulary(self.source.instruction)
-        settings = dataclasses.asdict(self.settings)
-        del settings["threads"], settings["compile"]  # matters of the machine, not of the run
         facts: dict[str, Any] = {
-            "settings": settings,
+            "settings": _of_the_run(self.settings),
             "data": dict(self.data),
             "instructions": sorted({text for text in self.source.instruction if text}),
             "vocabulary": list(self.vocabulary),
@@ -119,6 +123,8 @@ class Run:
     def _note_or_compare(self, path: Path, facts: dict[str, Any]) -> None:
         if path.exists():
             old = json.loads(path.read_text())
+            # A run from before a setting existed was made with its default.
+            old["settings"] = _of_the_run(TrainingSettings()) | old["settings"]
             for key, value in facts.items():
                 if old[key] != json.loads(json.dumps(value)):
                     raise ConfigurationError(
@@ -208,6 +214,7 @@ class Run:
             tokens=rows * groups, channels=s.channels, rows=rows, groups=groups, layers=s.layers,
             context_frames=s.context_frames, horizon=s.horizon, width=s.width,
             vocabulary=len(self.vocabulary), prediction=s.prediction, shortcut=s.shortcut,
+            actions=s.actions,
         )  # fmt: skip
         return Denoiser(sizes, *self._pose_statistics)
 
@@ -240,11 +247,28 @@ class Run:
     def _denoiser(self) -> tuple[nn.Module, LossFunction]:
         s = self.settings
         windows = Windows(
-            self.source, self.latents, self.vocabulary, s.context_frames, s.horizon, impossible=0.06
-        )
+            self.source, self.latents, self.vocabulary, s.context_frames, s.horizon,
+            impossible=0.06, hands=self._hand_images(),
+        )  # fmt: skip
         inverter = self.load("inverse_dynamics")
         assert isinstance(inverter, InverseDynamics)
         return self.fresh_denoiser(), denoiser_loss(windows, s.denoiser_batch, inverter)
+
+    def hand_renderer(self) -> HandRenderer | None:
+        """Draws hands for the denoiser; None where it is not shown any."""
+        if self.settings.actions == "vectors":
+            return None
+        _, height, width = self.fresh_denoiser().settings.hands_shape
+        return HandRenderer(find_rig(self.settings.rig), self.settings.camera, height, width)
+
+    def _hand_images(self) -> HandImages | None:
+        renderer = self.hand_renderer()
+        if renderer is None:
+            return None
+        with self.workers.first_alone():
+            return HandImages.drawn_once(
+                self.folder / "hands.npy", renderer, self.source.hand_target
+            )
 
     def _value(self) -> tuple[nn.Module, LossFunction]:
         loss = value_loss(self.source, self.latents, self.vocabulary, self.settings.value_batch)
@@ -255,6 +279,12 @@ class Run:
             self.source, self.latents, self.settings.inverse_dynamics_batch
         )
         return self.fresh_inverse_dynamics(), loss
+
+
+def _of_the_run(settings: TrainingSettings) -> dict[str, Any]:
+    """All settings but those that are a matter of the machine."""
+    values = dataclasses.asdict(settings)
+    return {k: v for k, v in values.items() if k not in ("threads", "compile")}
 
 
 def _note_time(path: Path, stage: str, seconds: float) -> None:

@@ -20,7 +20,7 @@ FINEST = 8  # sampling steps: strides are 1/8, 1/4 and 1/2, and what is learned 
 @torch.no_grad()
 def two_half_steps(
     model: Denoiser, context: Tensor, clean: Tensor, noise: Tensor, signal: Tensor,
-    conditions: tuple[Tensor, ...], generator: np.random.Generator,
+    conditions: tuple[Tensor, ...], hands: Tensor | None, generator: np.random.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Let a share of the windows learn a long step from two short ones.
 
@@ -30,6 +30,7 @@ def two_half_steps(
         clean, noise: Shape (B, H, tokens, channels), the true future and what is mixed into it.
         signal: Shape (B, H), levels of the windows that learn from data.
         conditions: the network's other inputs, B rows each.
+        hands: the targets drawn, or None.
         generator: draws steps and levels.
 
     Returns:
@@ -51,7 +52,9 @@ def two_half_steps(
     begin = mixed(clean[rows], noise[rows], level)
     here, at = begin, level
     for _ in range(2):
-        answer = model(context[rows], here, at, *own, step).float()
+        answer = model(
+            context[rows], here, at, *own, step, None if hands is None else hands[rows]
+        ).float()
         here = here + (answer - here) * (step / (1 - at))[..., None, None]
         at = at + step
     velocity = (here - begin) / (2 * step)[..., None, None]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_planner.training.hand_images import HandImages
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.vocabulary import multi_hot
 
@@ -23,6 +24,7 @@ class WindowBatch:
         outcome: Shape (B,): UNKNOWN for play, else whether all commands in the future were good.
         goal: Shape (B, tokens, channels): a later frame of the same episode.
         goal_good: Shape (B,), bool: that frame was reached on purpose.
+        hands: Shape (B, H, 2, h, w), uint8, the targets drawn; None where nobody draws them.
     """
 
     latents: np.ndarray
@@ -31,6 +33,7 @@ class WindowBatch:
     outcome: np.ndarray
     goal: np.ndarray
     goal_good: np.ndarray
+    hands: np.ndarray | None = None
 
 
 class Windows:
@@ -43,6 +46,7 @@ class Windows:
     def __init__(
         self, source: EpisodeSource, latents: np.ndarray, vocabulary: tuple[str, ...],
         context_frames: int, horizon: int, impossible: float = 0.0,
+        hands: HandImages | None = None,
     ) -> None:  # fmt: skip
         """Prepare.
 
@@ -53,8 +57,10 @@ class Windows:
             context_frames: T.
             horizon: H.
             impossible: share of windows that are asked for what the scene does not hold.
+            hands: the targets of all frames, drawn; None where they are not shown.
         """
         self._latents, self._targets = latents, source.hand_target.astype(np.float32)
+        self._hands = hands
         self._poses = source.hand_pose.astype(np.float32)
         self._offsets = np.asarray(source.offsets)
         self._length = np.diff(self._offsets)
@@ -104,6 +110,10 @@ class Windows:
         targets = self._targets[first[:, None] + before]
         # The first frame's target is under way already; the last one's is to stay.
         targets[resting] = self._poses[first[resting], None]
+        hands = None
+        if self._hands:
+            hands = self._hands.of_frames[first[:, None] + before]
+            hands[resting] = self._hands.draw(targets[resting])
         return WindowBatch(
             latents=self._latents[frame].astype(np.float32),
             targets=targets,
@@ -111,6 +121,7 @@ class Windows:
             outcome=np.where(self._play[episode], UNKNOWN, np.where(bad, FAILURE, SUCCESS)),
             goal=self._latents[goal].astype(np.float32),
             goal_good=self._success[episode] & ~bad,
+            hands=hands,
         )
 
 

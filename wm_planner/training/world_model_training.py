@@ -67,13 +67,15 @@ def denoiser_loss(
             torch.from_numpy(keep_goal).float()[:, None], torch.from_numpy(drawn.targets),
             torch.from_numpy(given).float(), torch.from_numpy(outcome),
         )  # fmt: skip
+        drawn_hands = None if drawn.hands is None else torch.from_numpy(drawn.hands) / 255
         wanted, stride = clean, None
         with torch.autocast("cpu", torch.bfloat16):
             if model.settings.shortcut:
                 signal, stride, wanted = two_half_steps(
-                    model, context, clean, noise, signal, conditions, generator
+                    model, context, clean, noise, signal, conditions, drawn_hands, generator
                 )
-            out = model(context, mixed(clean, noise, signal), signal, *conditions, stride)
+            noisy = mixed(clean, noise, signal)
+            out = model(context, noisy, signal, *conditions, stride, drawn_hands)
             shown = torch.cat([latents[:, past - 1 : past], out], 1)
             pairs = torch.stack([shown[:, :-1], shown[:, 1:]], 2)
             command = inverter(pairs.flatten(0, 1))[2]

@@ -17,6 +17,7 @@ from wm_planner import images
 from wm_planner.bundle import Bundle
 from wm_planner.errors import ConfigurationError, DataError
 from wm_planner.onnx_session import OnnxSettings
+from wm_planner.robot.rig_description import RigDescription
 from wm_planner.settings import setting
 from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Rollouts
 from wm_planner.video_pipeline import DEVICES, DTYPES, VideoPipeline
@@ -74,6 +75,7 @@ class DiffusersWorldModel(WorldModel):
         bundle: Bundle,
         settings: DiffusersWorldModelSettings | None = None,
         onnx: OnnxSettings | None = None,
+        rig: RigDescription | None = None,
     ) -> None:
         """Load the bundle and the pipeline.
 
@@ -81,9 +83,10 @@ class DiffusersWorldModel(WorldModel):
             bundle: verified, of kind WORLD_MODEL: its encoder, decoder and value are used.
             settings: which pipeline; the defaults name none.
             onnx: where the bundle's graphs run, None for the defaults.
+            rig: the robot; None finds it by the bundle.
         """
         self.settings = s = settings or DiffusersWorldModelSettings()
-        self._bundle_model = OnnxWorldModel(bundle, onnx=onnx)
+        self._bundle_model = OnnxWorldModel(bundle, onnx=onnx, rig=rig)
         # The bundle's hash too: it is what decodes these dreams and what reads them.
         self.spec = self._bundle_model.spec
         folder = Path(s.checkpoint).expanduser()

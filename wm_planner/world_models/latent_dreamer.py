@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from wm_planner.actions import ACTION_SIZE
 from wm_planner.onnx_session import OnnxSession
 from wm_planner.world_models.guidance import guidance_terms
 from wm_planner.world_models.sampler import denoise
@@ -18,7 +17,7 @@ from wm_planner.world_models.sampler import denoise
 #: A finished frame is remembered with a little noise, as the frames before were in training
 #: (Diffusion Forcing, Chen et al. 2024, section 3.3): what was dreamed is not believed entirely.
 REMEMBERED_SIGNAL = 0.95
-PER_FRAME = ("targets", "targets_given")
+PER_FRAME = ("targets", "targets_given", "hands")
 
 
 class LatentDreamer:
@@ -39,7 +38,8 @@ class LatentDreamer:
 
         Args:
             context: Shape (T, *latent_shape), observed, newest last.
-            conditions: the graph's conditions by name, K rows each; targets are (K, H, 20).
+            conditions: the graph's conditions by name, K rows each; those in `PER_FRAME` have one
+                entry a frame, (K, H, ...).
             noise: Shape (K, H, *latent_shape).
             signals: levels of evaluation, rising from 0.
             guidance: weight of each condition, see `guidance_terms`.
@@ -81,15 +81,19 @@ class LatentDreamer:
             if all((value == value[:1]).all() for value in whole.values()):
                 whole = {name: value[:1] for name, value in whole.items()}
             rows = len(next(iter(whole.values())))
+            nothing = {
+                name: np.zeros((rows, past, *value.shape[2:]), np.float32)
+                for name, value in term.items()
+                if name in PER_FRAME
+            }
             own = self.run(
                 np.zeros((rows, past), np.float32),
                 latents=np.broadcast_to(context, (rows, *context.shape)),
                 newest=np.broadcast_to(context[-1], (rows, *context.shape[1:])),
                 signal=np.ones((rows, past), np.float32),
-                targets=np.zeros((rows, past, ACTION_SIZE), np.float32),
-                targets_given=np.zeros((rows, past), np.float32),
                 first=np.zeros(rows, np.int64),
                 memory=np.zeros((rows, *self._memory_shape), np.float32),
+                **nothing,
                 **whole,
             )["own"]
             parts.append(np.repeat(own, candidates // rows, 0))

@@ -10,6 +10,8 @@ from wm_planner import actions
 from wm_planner.bundle import WORLD_MODEL, Bundle
 from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.onnx_session import OnnxSession, OnnxSettings
+from wm_planner.robot.hand_renderer import HandRenderer
+from wm_planner.robot.rig_description import RigDescription, find_rig
 from wm_planner.settings import setting
 from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Rollouts
 from wm_planner.world_models.guidance import GIVEN_BY
@@ -57,6 +59,7 @@ class OnnxWorldModel(WorldModel):
         bundle: Bundle,
         settings: OnnxWorldModelSettings | None = None,
         onnx: OnnxSettings | None = None,
+        rig: RigDescription | None = None,
     ) -> None:
         """Load the graphs.
 
@@ -64,6 +67,7 @@ class OnnxWorldModel(WorldModel):
             bundle: verified, of kind WORLD_MODEL.
             settings: None for the defaults.
             onnx: where the graphs run, None for the defaults.
+            rig: the robot, for models that are shown its hands; None finds it by the bundle.
         """
         manifest = bundle.manifest
         if manifest.kind != WORLD_MODEL or len(manifest.cameras) != 1:
@@ -91,6 +95,11 @@ class OnnxWorldModel(WorldModel):
         }
 
         self._dreamer = LatentDreamer(self._graphs["denoiser"])
+        shapes = {tensor.name: tensor.shape for tensor in manifest.graphs["denoiser"].inputs}
+        self._hands = None
+        if "hands" in shapes:
+            rows, columns = (int(n) for n in shapes["hands"][3:])
+            self._hands = HandRenderer(rig or find_rig(manifest.rig), camera, rows, columns)
 
     def encode(self, frames: np.ndarray) -> np.ndarray:
         """Turn images (N, h, w, 3) uint8 of the model's size into latents, float32."""
@@ -122,6 +131,9 @@ class OnnxWorldModel(WorldModel):
             "targets_given": np.zeros(self.spec.horizon, np.float32),
             "outcome": np.array(OUTCOME_SUCCESS if wanted else OUTCOME_UNKNOWN),
         }
+        if self._hands:
+            size = (self.spec.horizon, 2, self._hands.height, self._hands.width)
+            conditions["hands"] = np.zeros(size, np.float32)
         batch = {k: np.broadcast_to(v, (candidates, *v.shape)) for k, v in conditions.items()}
         return self._dream(window, batch, candidates, generator)
 
@@ -139,14 +151,17 @@ class OnnxWorldModel(WorldModel):
                 f"chunks have {horizon} steps of {chunks.dt} s, "
                 f"the world model dreams {self.spec.horizon} of {self.spec.dt} s"
             )
+        targets = actions.integrate(start, chunks.actions)
         batch = {
             "words": np.zeros((candidates, len(self.manifest.vocabulary)), np.float32),
             "goal": np.zeros((candidates, *self.spec.latent_shape), np.float32),
             "goal_given": np.zeros((candidates, 1), np.float32),
-            "targets": actions.pack(actions.integrate(start, chunks.actions)),
+            "targets": actions.pack(targets),
             "targets_given": np.ones((candidates, horizon), np.float32),
             "outcome": np.full(candidates, OUTCOME_UNKNOWN),
         }
+        if self._hands:
+            batch["hands"] = self._hands.render(targets) / np.float32(255)
         return self._dream(window, batch, candidates, generator)
 
     def _dream(

@@ -25,6 +25,11 @@ from torch.nn import functional
 #: x + (1 - s) o, where o is the velocity of rectified flow (Liu et al. 2022).
 PREDICTIONS = ("residual", "masked_residual", "x", "v")
 
+#: How hand targets are shown to the network: as vectors, as the hands drawn where they will be
+#: (Dexterous World Models), or both.
+ACTIONS = ("vectors", "hands", "both")
+CELL = 8  # pixels a side of the drawn hands for each cell of the latent's grid
+
 
 @dataclass(frozen=True)
 class DenoiserSettings:
@@ -33,6 +38,7 @@ class DenoiserSettings:
     Attributes:
         prediction: one of `PREDICTIONS`.
         shortcut: whether it is told how far the sampler will step (Frans et al. 2024).
+        actions: one of `ACTIONS`.
     """
 
     tokens: int = 12
@@ -48,6 +54,12 @@ class DenoiserSettings:
     target: int = 20
     prediction: str = "residual"
     shortcut: bool = False
+    actions: str = "vectors"
+
+    @property
+    def hands_shape(self) -> tuple[int, int, int]:
+        """Of one frame's drawn hands: left and right, rows, columns, px."""
+        return 2, self.rows * CELL, self.groups * CELL
 
 
 class _Block(nn.Module):
@@ -121,7 +133,9 @@ class Denoiser(nn.Module):
         self.words = nn.Linear(s.vocabulary, s.width)
         self.no_words = nn.Parameter(torch.randn(s.width) * 0.02)
         self.goal = nn.Linear(s.tokens * s.channels, s.width)
-        self.action = _mlp(s.target, s.width)
+        self.action = _mlp(s.target, s.width) if s.actions != "hands" else None
+        drawn = 2 * s.rows * CELL * CELL
+        self.hands = nn.Linear(drawn, s.width) if s.actions != "vectors" else None
         self.no_action = nn.Parameter(torch.randn(s.width) * 0.02)
         self.outcome = nn.Embedding(3, s.width)
         self.mix = nn.Linear(s.width, s.width)
@@ -129,6 +143,9 @@ class Denoiser(nn.Module):
         if self.stride is not None:
             nn.init.zeros_(cast(Tensor, self.stride[-1].weight))
             nn.init.zeros_(cast(Tensor, self.stride[-1].bias))
+        if self.hands is not None:
+            nn.init.zeros_(self.hands.weight)
+            nn.init.zeros_(self.hands.bias)
         frame = torch.arange(frames).repeat_interleave(s.groups)
         self.register_buffer("mask", frame[:, None] >= frame[None, :])
         self.register_buffer("frequency", torch.exp(torch.arange(32) * (-math.log(1000.0) / 32)))
@@ -138,7 +155,7 @@ class Denoiser(nn.Module):
     def forward(
         self, context: Tensor, noisy: Tensor, signal: Tensor, words: Tensor, goal: Tensor,
         goal_given: Tensor, targets: Tensor, targets_given: Tensor, outcome: Tensor,
-        stride: Tensor | None = None,
+        stride: Tensor | None = None, hands: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """Predict the clean future.
 
@@ -155,6 +172,8 @@ class Denoiser(nn.Module):
             stride: Shape (K, H), by how much the signal will rise in the sampler's next step, which
                 the prediction is made to be right for; None or 0 for an infinitely small one. Only
                 with `DenoiserSettings.shortcut`.
+            hands: Shape (K, H, *hands_shape), 0 to 1, the targets drawn; looked at where they are
+                given and unless `DenoiserSettings.actions` is "vectors".
 
         Returns:
             Shape (K, H, tokens, channels).
@@ -164,8 +183,11 @@ class Denoiser(nn.Module):
         action = functional.pad(self._action(targets, targets_given), (0, 0, past, 0))
         if stride is not None:
             stride = functional.pad(stride, (past, 0))
+        drawn = self._drawn(hands, targets_given)
+        if drawn is not None:
+            drawn = functional.pad(drawn, (0, 0, 0, 0, past, 0))
         clean, _ = self._run(
-            torch.cat([context, noisy], 1), context[:, -1:], level, stride, action,
+            torch.cat([context, noisy], 1), context[:, -1:], level, stride, action, drawn,
             self._whole(words, goal, goal_given, outcome), self.place, self.frame_place, None,
         )  # fmt: skip
         return clean[:, past:]
@@ -173,7 +195,7 @@ class Denoiser(nn.Module):
     def advance(
         self, latents: Tensor, newest: Tensor, signal: Tensor, words: Tensor, goal: Tensor,
         goal_given: Tensor, targets: Tensor, targets_given: Tensor, outcome: Tensor, first: Tensor,
-        memory: Tensor, stride: Tensor | None = None,
+        memory: Tensor, stride: Tensor | None = None, hands: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         """Predict F frames that follow others, which are known by their keys and values alone.
 
@@ -184,8 +206,8 @@ class Denoiser(nn.Module):
         Args:
             latents: Shape (K, F, tokens, channels), noisy, or clean where the signal is 1.
             newest: Shape (K, tokens, channels), the newest observed latent.
-            signal, targets, targets_given, stride: as in `forward`, for these F frames; targets of
-                observed frames are not looked at.
+            signal, targets, targets_given, stride, hands: as in `forward`, for these F frames;
+                targets of observed frames are not looked at.
             words, goal, goal_given, outcome: as in `forward`.
             first: Shape (K,), place of the first of these frames in the window, 0 to T + H - 1.
             memory: Shape (K, layers, 2, heads, P, d), of the P / groups frames before them.
@@ -196,9 +218,11 @@ class Denoiser(nn.Module):
         """
         place = first[:, None] + torch.arange(latents.shape[1], device=first.device)
         future = (place >= self.settings.context_frames)[..., None]
+        drawn = self._drawn(hands, targets_given)
         clean, own = self._run(
             latents, newest[:, None], signal, stride,
             self._action(targets, targets_given) * future,
+            None if drawn is None else drawn * future[..., None],
             self._whole(words, goal, goal_given, outcome),
             self.place[place], self.frame_place[place], memory,
         )  # fmt: skip
@@ -211,7 +235,8 @@ class Denoiser(nn.Module):
 
     def _run(
         self, latents: Tensor, newest: Tensor, signal: Tensor, stride: Tensor | None,
-        action: Tensor, whole: Tensor, place: Tensor, frame_place: Tensor, memory: Tensor | None,
+        action: Tensor, drawn: Tensor | None, whole: Tensor, place: Tensor, frame_place: Tensor,
+        memory: Tensor | None,
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:  # fmt: skip
         s = self.settings
         frames, still = _pack(latents, s), _pack(newest, s)  # (K, F, groups, token), F = 1
@@ -221,6 +246,8 @@ class Denoiser(nn.Module):
             condition = condition + self.stride(self._waves(far))
         condition = functional.silu(self.mix(condition + frame_place))
         x = self.inputs(torch.cat([frames, still.expand_as(frames)], -1)) + place
+        if drawn is not None:
+            x = x + drawn
         x = x.flatten(1, 2)
         mask = self.mask[: x.shape[1], : x.shape[1]]
         if memory is not None:
@@ -251,9 +278,18 @@ class Denoiser(nn.Module):
 
     def _action(self, targets: Tensor, targets_given: Tensor) -> Tensor:
         """Each frame's hand targets, (K, F, width)."""
-        scaled = (targets - self.target_mean) / self.target_std
         given = targets_given[..., None]
-        return given * self.action(scaled) + (1 - given) * self.no_action
+        absent = (1 - given) * self.no_action
+        if self.action is None:
+            return absent
+        return given * self.action((targets - self.target_mean) / self.target_std) + absent
+
+    def _drawn(self, hands: Tensor | None, targets_given: Tensor) -> Tensor | None:
+        """Each token's part of the drawn hands, (K, F, groups, width)."""
+        if self.hands is None or hands is None:
+            return None
+        columns = hands.unflatten(4, (self.settings.groups, CELL)).permute(0, 1, 4, 2, 3, 5)
+        return targets_given[..., None, None] * self.hands(columns.flatten(3))
 
     def _waves(self, level: Tensor) -> Tensor:
         angle = level[..., None] * 1000 * self.frequency
