@@ -21,7 +21,8 @@ class WindowBatch:
         latents: Shape (B, T + H, tokens, channels), float32.
         targets: Shape (B, H, 20), packed hand targets due at each future frame.
         words: Shape (B, V), of the episode's instruction.
-        outcome: Shape (B,): UNKNOWN for play, else whether all commands in the future were good.
+        outcome: Shape (B,): UNKNOWN for play, else whether all commands in the future were good
+            and the episode succeeded in the end.
         goal: Shape (B, tokens, channels): a later frame of the same episode.
         goal_good: Shape (B,), bool: that frame was reached on purpose.
         hands: Shape (B, H, 2, h, w), uint8, the targets drawn; None where nobody draws them.
@@ -72,7 +73,8 @@ class Windows:
         self._play = kind == "play"
         self._success = np.asarray(source.success, bool)
         bad = ~np.asarray(source.step_good, bool)
-        bad |= (kind == "failure")[episode]
+        # An expert that tried and failed is no example of success, whatever it meant to do.
+        bad |= ((kind == "failure") | ~self._success)[episode]
         self._bad_before = np.concatenate([[0], np.cumsum(bad)])
         self._past, self._future = context_frames, horizon
         self._impossible_share, self._impossible = impossible, _impossible_requests(source)
