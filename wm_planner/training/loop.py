@@ -59,8 +59,9 @@ class LoopSettings:
 
 
 def train(
-    model: nn.Module, loss: LossFunction, settings: LoopSettings, folder: Path, workers: Workers
-) -> nn.Module:
+    model: nn.Module, loss: LossFunction, settings: LoopSettings, folder: Path,
+    workers: Workers | None = None,
+) -> nn.Module:  # fmt: skip
     """Run or continue a training run.
 
     Args:
@@ -69,11 +70,12 @@ def train(
         loss: draws its own batch from the generator it is given.
         settings: the run; a checkpoint of other settings is refused.
         folder: ``checkpoint.pt``, ``curve.jsonl`` and TensorBoard events go here.
-        workers: the processes that train it together.
+        workers: the processes that train it together; None finds them in the environment.
 
     Returns:
         The averaged model, in evaluation mode.
     """
+    workers = workers or Workers()
     folder.mkdir(parents=True, exist_ok=True)
     optimisers = build_optimisers(model, settings.learning_rate)
     averaged = torch.optim.swa_utils.AveragedModel(

@@ -116,21 +116,33 @@ def _free(
 
 
 def _name_weights(proto: onnx.ModelProto, model: nn.Module) -> set[str]:
-    """Give initialisers that hold a transposed parameter its name; return all that were learned."""
+    """Give initialisers that the exporter copied or transposed their parameter's name back.
+
+    Returns:
+        The names of all that were learned.
+    """
     names = {key for key, _ in model.named_parameters()}
-    left = {k: p.detach().numpy() for k, p in model.named_parameters() if p.ndim == 2}
-    left = {k: matrix for k, matrix in left.items() if k not in _initializers(proto)}
+    known = _initializers(proto)
+    left = {
+        key: parameter.detach().numpy()
+        for key, parameter in model.named_parameters()
+        if parameter.ndim >= 2 and key not in known
+    }
     renamed = {}
     for tensor in proto.graph.initializer:
-        if tensor.name in names or len(tensor.dims) != 2:
+        if tensor.name in names or len(tensor.dims) < 2:
             continue
         value = numpy_helper.to_array(tensor)
         for key, matrix in left.items():
-            if value.shape == matrix.shape[::-1] and np.array_equal(value, matrix.T):
+            if np.array_equal(value, matrix):
+                renamed[tensor.name] = key
+            elif value.ndim == 2 and np.array_equal(value, matrix.T):
                 renamed[tensor.name] = key + TRANSPOSED
-                tensor.name = key + TRANSPOSED
-                del left[key]
-                break
+            else:
+                continue
+            tensor.name = renamed[tensor.name]
+            del left[key]
+            break
     for node in proto.graph.node:
         for position, used in enumerate(node.input):
             node.input[position] = renamed.get(used, used)

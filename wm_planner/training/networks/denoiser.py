@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
 #: How the network's output o becomes the clean latent, from the newest observed frame f, the noisy
 #: latent x and its signal level s: f + o; f + sigmoid(m) o with a mask m per cell of the grid; o;
 #: x + (1 - s) o, where o is the velocity of rectified flow (Liu et al. 2022).
