@@ -48,6 +48,7 @@ def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str,
             run.vocabulary,
             s.denoising_steps,
             run.hand_renderer(),
+            s.outcomes,
         )
     record = json.loads((run.folder / "run.json").read_text())
     training = {
@@ -63,7 +64,7 @@ def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str,
         name=f"{s.rig} first world model", rig=s.rig, camera=s.camera, dt_s=s.dt_s,
         instructions=tuple(record["instructions"]), vocabulary=run.vocabulary,
         denoising_steps=s.denoising_steps, training=training,
-        card="# World model\n\n" + card, evaluation=figures,
+        card="# World model\n\n" + card, evaluation=figures, outcomes=s.outcomes,
     )  # fmt: skip
     world_model = export_world_model(out / "world_model", autoencoder, denoiser, value, facts)
     inverse_facts = BundleFacts(

@@ -20,7 +20,7 @@ from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.source import EpisodeSource
-from wm_planner.training.windows import Windows
+from wm_planner.training.windows import SUCCESS, UNKNOWN, Windows
 from wm_planner.world_models.sampler import denoise, signal_levels
 
 BATCH = 32
@@ -34,6 +34,7 @@ def evaluate(
     vocabulary: tuple[str, ...],
     denoising_steps: int,
     hands: HandRenderer | None = None,
+    outcomes: bool = True,
     windows: int = 256,
     seed: int = 0,
 ) -> dict[str, float]:
@@ -45,6 +46,7 @@ def evaluate(
         vocabulary: words that instructions are read by.
         denoising_steps: of the sampler.
         hands: draws targets, for a denoiser that is shown them.
+        outcomes: whether the denoiser knows what success is.
         windows: how many to draw.
         seed: of windows and noise.
 
@@ -76,9 +78,9 @@ def evaluate(
         return np.concatenate(parts)
 
     nothing = np.zeros_like(drawn.words)
-    acted = dream(nothing, 1.0, targets, 0)
-    shuffled = dream(nothing, 1.0, np.roll(targets, 1, axis=0), 0)
-    free = dream(drawn.words, 0.0, targets, 1)
+    acted = dream(nothing, 1.0, targets, UNKNOWN)
+    shuffled = dream(nothing, 1.0, np.roll(targets, 1, axis=0), UNKNOWN)
+    free = dream(drawn.words, 0.0, targets, SUCCESS if outcomes else UNKNOWN)
     error = [float(np.square(d - future).mean()) for d in (acted, shuffled)]
     truth = _decode(autoencoder, future)
     copied = _decode(autoencoder, np.repeat(context[:, -1:], future.shape[1], 1))

@@ -50,6 +50,7 @@ class BundleFacts:
         training: data, commit, steps, seconds, machine.
         card: text of the model card.
         evaluation: figures on held-out episodes.
+        outcomes: whether the denoiser was told how episodes went.
     """
 
     name: str
@@ -62,6 +63,7 @@ class BundleFacts:
     training: Mapping[str, Any]
     card: str
     evaluation: Mapping[str, float] = field(default_factory=dict)
+    outcomes: bool = True
 
 
 class _Method(nn.Module):
@@ -126,7 +128,7 @@ def export_world_model(
         cameras={facts.camera: CameraSpec(a.height, a.width)},
         context_frames=s.context_frames, horizon=s.horizon, dt_s=facts.dt_s, latent_shape=frame,
         graphs={name: graph.spec for name, graph in graphs.items()},
-        conditioning=("instruction", "goal_image", "actions", "outcome"),
+        conditioning=("instruction", "goal_image", "actions") + ("outcome",) * facts.outcomes,
         vocabulary=facts.vocabulary, instructions=facts.instructions,
         sampler=SamplerSpec(steps=facts.denoising_steps), opset=OPSET, training=facts.training,
         evaluation=facts.evaluation,

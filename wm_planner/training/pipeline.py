@@ -67,6 +67,16 @@ class TrainingSettings:
     actions: str = setting(
         "vectors", choices=ACTIONS, help="how hand targets are shown; hands need a calibration"
     )
+    command_weight: float = setting(
+        1.0, minimum=0.0, maximum=100.0, help="of the commands that dreams are read as"
+    )
+    outcomes: bool = setting(True, help="tell the denoiser whether an episode went well")
+    impossible: float = setting(
+        0.06, minimum=0.0, maximum=1.0, help="share of windows asked for what is not there"
+    )
+    without_kinds: tuple[str, ...] = setting(
+        (), help="kinds of episodes that the denoiser does not learn from"
+    )
     autoencoder_steps: int = setting(4000, minimum=1, maximum=10**7, help="optimiser steps")
     denoiser_steps: int = setting(5000, minimum=1, maximum=10**7, help="optimiser steps")
     value_steps: int = setting(1500, minimum=1, maximum=10**7, help="optimiser steps")
@@ -248,11 +258,14 @@ class Run:
         s = self.settings
         windows = Windows(
             self.source, self.latents, self.vocabulary, s.context_frames, s.horizon,
-            impossible=0.06, hands=self._hand_images(),
+            impossible=s.impossible, hands=self._hand_images(), outcomes=s.outcomes,
+            without_kinds=s.without_kinds,
         )  # fmt: skip
         inverter = self.load("inverse_dynamics")
         assert isinstance(inverter, InverseDynamics)
-        return self.fresh_denoiser(), denoiser_loss(windows, s.denoiser_batch, inverter)
+        return self.fresh_denoiser(), denoiser_loss(
+            windows, s.denoiser_batch, inverter, s.command_weight
+        )
 
     def hand_renderer(self) -> HandRenderer | None:
         """Draws hands for the denoiser; None where it is not shown any."""

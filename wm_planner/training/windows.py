@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +48,8 @@ class Windows:
     def __init__(
         self, source: EpisodeSource, latents: np.ndarray, vocabulary: tuple[str, ...],
         context_frames: int, horizon: int, impossible: float = 0.0,
-        hands: HandImages | None = None,
+        hands: HandImages | None = None, outcomes: bool = True,
+        without_kinds: Collection[str] = (),
     ) -> None:  # fmt: skip
         """Prepare.
 
@@ -59,6 +61,8 @@ class Windows:
             horizon: H.
             impossible: share of windows that are asked for what the scene does not hold.
             hands: the targets of all frames, drawn; None where they are not shown.
+            outcomes: whether windows say how they went; UNKNOWN otherwise.
+            without_kinds: kinds of episodes to leave out.
         """
         self._latents, self._targets = latents, source.hand_target.astype(np.float32)
         self._hands = hands
@@ -69,8 +73,8 @@ class Windows:
         self._words = multi_hot(source.instruction, vocabulary)
         kind = np.asarray(source.kind)
         # Stills are unrelated frames: nothing leads from one to the next.
-        self._usable = np.flatnonzero(kind != "stills")
-        self._play = kind == "play"
+        self._usable = np.flatnonzero(~np.isin(kind, ["stills", *without_kinds]))
+        self._untold = (kind == "play") | (not outcomes)
         self._success = np.asarray(source.success, bool)
         bad = ~np.asarray(source.step_good, bool)
         # An expert that tried and failed is no example of success, whatever it meant to do.
@@ -120,7 +124,7 @@ class Windows:
             latents=self._latents[frame].astype(np.float32),
             targets=targets,
             words=words,
-            outcome=np.where(self._play[episode], UNKNOWN, np.where(bad, FAILURE, SUCCESS)),
+            outcome=np.where(self._untold[episode], UNKNOWN, np.where(bad, FAILURE, SUCCESS)),
             goal=self._latents[goal].astype(np.float32),
             goal_good=self._success[episode] & ~bad,
             hands=hands,

@@ -123,6 +123,7 @@ class OnnxWorldModel(WorldModel):
     ) -> Rollouts:
         """Dream K futures, as one batch, in which the goal is being reached."""
         wanted = goal.instruction is not None or goal.image is not None
+        wanted = wanted and "outcome" in self.manifest.conditioning
         conditions: dict[str, np.ndarray] = {
             "words": self._words(goal),
             "goal": self._goal_latent(goal),
