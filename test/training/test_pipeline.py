@@ -20,7 +20,8 @@ from wm_planner.bundle import (  # noqa: E402
 )
 from wm_planner.errors import ConfigurationError, DataError  # noqa: E402
 from wm_planner.training.bundles import export_run  # noqa: E402
-from wm_planner.training.pipeline import STAGES, Run, TrainingSettings  # noqa: E402
+from wm_planner.training.pipeline import STAGES, Run  # noqa: E402
+from wm_planner.training.training_settings import TrainingSettings  # noqa: E402
 from wm_planner.training.warm_start import WarmStart  # noqa: E402
 from wm_planner.types import ActionChunks, Goal, ObservationWindow  # noqa: E402
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel  # noqa: E402
@@ -97,6 +98,16 @@ def test_export_writes_two_bundles_that_fit_each_other(finished, tmp_path, sourc
     assert figures["psnr_reconstruction_db"] > 5
     card = (tmp_path / "world_model" / "README.md").read_text()
     assert "psnr_reconstruction_db" in card and "lift the cube" in card
+
+
+def test_a_run_of_before_a_setting_existed_goes_on(finished, source, tmp_path):
+    facts = json.loads((finished.folder / "run.json").read_text())
+    for name in ("prediction", "without_kinds", "outcomes"):
+        del facts["settings"][name]
+    (tmp_path / "run.json").write_text(json.dumps(facts))
+    Run(tmp_path, TINY, source, {"episodes": 8})
+    with pytest.raises(ConfigurationError, match="settings differs"):
+        Run(tmp_path, dataclasses.replace(TINY, without_kinds=("play",)), source, {"episodes": 8})
 
 
 @pytest.mark.parametrize("shipped", [False, True])

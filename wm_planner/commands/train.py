@@ -1,6 +1,6 @@
 """Train the world model and the inverse dynamics model on a recorded dataset.
 
-Stages: autoencoder, denoiser, value, inverse_dynamics. Interrupt with Ctrl-C and run the same
+Stages: autoencoder, inverse_dynamics, denoiser, value. Interrupt with Ctrl-C and run the same
 command again to continue. Curves: tensorboard --logdir DIR. With --start-from models/NAME the
 shipped models are fine-tuned on your own recordings.
 """
@@ -92,8 +92,9 @@ def open_run(  # type: ignore[no-untyped-def]
     from wm_planner.datasets.lerobot_reader import LeRobotDataset
     from wm_planner.settings import from_mapping
     from wm_planner.share_folder import share_folder
-    from wm_planner.training.pipeline import Run, TrainingSettings
+    from wm_planner.training.pipeline import Run
     from wm_planner.training.source import EpisodeSource
+    from wm_planner.training.training_settings import TrainingSettings
     from wm_planner.training.warm_start import WarmStart
     from wm_planner.training.workers import Workers
 

@@ -24,7 +24,6 @@ from torch import nn
 from wm_planner.errors import ConfigurationError, DataError
 from wm_planner.robot.hand_renderer import HandRenderer
 from wm_planner.robot.rig_description import find_rig
-from wm_planner.settings import setting
 from wm_planner.training.autoencoder_training import (
     autoencoder_loss,
     build_autoencoder,
@@ -35,10 +34,11 @@ from wm_planner.training.hand_images import HandImages
 from wm_planner.training.inverse_dynamics_training import inverse_dynamics_loss
 from wm_planner.training.loop import LoopSettings, LossFunction, train
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
-from wm_planner.training.networks.denoiser import ACTIONS, PREDICTIONS, Denoiser, DenoiserSettings
+from wm_planner.training.networks.denoiser import Denoiser, DenoiserSettings
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics, InverseDynamicsSettings
 from wm_planner.training.networks.value import Value
 from wm_planner.training.source import EpisodeSource
+from wm_planner.training.training_settings import TrainingSettings
 from wm_planner.training.vocabulary import build_vocabulary
 from wm_planner.training.warm_start import WarmStart
 from wm_planner.training.windows import Windows
@@ -46,52 +46,6 @@ from wm_planner.training.workers import Workers
 from wm_planner.training.world_model_training import denoiser_loss, value_loss
 
 STAGES = ("autoencoder", "inverse_dynamics", "denoiser", "value")  # each needs those before it
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """One run; ``config/training/<run>.yaml`` mirrors these names."""
-
-    rig: str = setting("simulated_bimanual", help="name of the rig file")
-    camera: str = setting("head", help="camera to look through")
-    dt_s: float = setting(0.2, unit="s", minimum=0.01, maximum=2.0, help="spacing of frames")
-    context_frames: int = setting(2, minimum=1, maximum=8, help="observed frames per dream")
-    horizon: int = setting(12, minimum=2, maximum=32, help="dreamed frames")
-    channels: int = setting(32, minimum=4, maximum=128, help="channels of a latent token")
-    width: int = setting(192, minimum=32, maximum=2048, help="width of the denoiser")
-    layers: int = setting(6, minimum=1, maximum=48, help="layers of the denoiser")
-    prediction: str = setting(
-        "residual", choices=PREDICTIONS, help="what the denoiser's last layer means"
-    )
-    shortcut: bool = setting(False, help="train the denoiser for few, long sampling steps")
-    actions: str = setting(
-        "vectors", choices=ACTIONS, help="how hand targets are shown; hands need a calibration"
-    )
-    command_weight: float = setting(
-        1.0, minimum=0.0, maximum=100.0, help="of the commands that dreams are read as"
-    )
-    outcomes: bool = setting(True, help="tell the denoiser whether an episode went well")
-    impossible: float = setting(
-        0.06, minimum=0.0, maximum=1.0, help="share of windows asked for what is not there"
-    )
-    without_kinds: tuple[str, ...] = setting(
-        (), help="kinds of episodes that the denoiser does not learn from"
-    )
-    autoencoder_steps: int = setting(4000, minimum=1, maximum=10**7, help="optimiser steps")
-    denoiser_steps: int = setting(5000, minimum=1, maximum=10**7, help="optimiser steps")
-    value_steps: int = setting(1500, minimum=1, maximum=10**7, help="optimiser steps")
-    inverse_dynamics_steps: int = setting(2500, minimum=1, maximum=10**7, help="optimiser steps")
-    autoencoder_batch: int = setting(64, minimum=2, maximum=10**5, help="frames a step")
-    denoiser_batch: int = setting(64, minimum=1, maximum=10**5, help="windows a step")
-    value_batch: int = setting(512, minimum=1, maximum=10**5, help="frames a step")
-    inverse_dynamics_batch: int = setting(512, minimum=1, maximum=10**5, help="pairs a step")
-    denoising_steps: int = setting(4, minimum=1, maximum=100, help="evaluations per dream")
-    threads: int = setting(1, minimum=1, maximum=256, help="CPU threads")
-    compile: bool = setting(
-        False, help="compile the networks first (C++ compiler needed); repays runs of 15 minutes"
-    )
-    checkpoint_every: int = setting(250, unit="steps", minimum=1, maximum=10**6, help="checkpoints")
-    seed: int = setting(0, minimum=0, maximum=2**31 - 1, help="of weights, batches and noise")
 
 
 @dataclass
@@ -135,8 +89,10 @@ class Run:
             old = json.loads(path.read_text())
             # A run from before a setting existed was made with its default.
             old["settings"] = _of_the_run(TrainingSettings()) | old["settings"]
-            for key, value in facts.items():
-                if old[key] != json.loads(json.dumps(value)):
+            # Through JSON, which knows no tuples.
+            old, new = json.loads(json.dumps([old, facts]))
+            for key, value in new.items():
+                if old[key] != value:
                     raise ConfigurationError(
                         f"{path}: {key} differs from this run's; continue with the same data and "
                         "configuration, or choose a new --out folder"
