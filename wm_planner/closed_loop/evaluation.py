@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from wm_planner.assembly import Stack, StackConfig, assemble, open_rig
 from wm_planner.closed_loop.episode import EpisodeResult, run_episode
 from wm_planner.errors import ConfigurationError, RigError
+from wm_planner.rigs.disturbance import Disturbance
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.robot.rig_description import RigDescription
 from wm_planner.types import Goal
@@ -42,6 +43,7 @@ class Evaluation:
         instruction: "task" for the task's own, "none", or "wrong" for those of the other tasks
             in turn.
         untrained: models that get fresh random weights.
+        disturbance: what goes wrong once in every episode; None for nothing.
     """
 
     config: StackConfig
@@ -51,6 +53,7 @@ class Evaluation:
     seed: int = FIRST_TEST_SEED
     instruction: str = "task"
     untrained: tuple[str, ...] = ()
+    disturbance: Disturbance | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would not measure anything; one thread, so that results are reproducible."""
@@ -148,4 +151,7 @@ def _run_seed(seed: int) -> EpisodeResult:
         _Worker.stack = assemble(evaluation.config, evaluation.untrained)
         _Worker.rig = evaluation.open_rig(_Worker.stack.rig_description)
     goal = goal_for(_Worker.rig, evaluation.task, evaluation.instruction, seed)
-    return run_episode(_Worker.stack, _Worker.rig, goal, evaluation.task, seed)
+    return run_episode(
+        *(_Worker.stack, _Worker.rig, goal, evaluation.task, seed),
+        disturbance=evaluation.disturbance,
+    )
