@@ -61,6 +61,7 @@ def test_that_ctrl_c_keeps_what_was_done(evaluate, tmp_path, capsys, monkeypatch
     [
         (["--episodes", "0"], "episodes is 0, expected at least 1"),
         (["--seed", "5"], "expected at least 1000000"),
+        (["--record-all"], "--record-all: needs --record DIR"),
         (["--workers", "0"], "--workers is 0"),
         (["--task", "lifd"], "Unknown task 'lifd'. Did you mean 'lift'"),
         (["--candidates", "0"], "candidates is 0, expected at least 1"),

@@ -57,6 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KIND[=AMOUNT]",
         help="let something go wrong: " + "; ".join(_kinds()),
     )
+    parser.add_argument(
+        "--record", type=Path, metavar="DIR", help="leave a video of every episode that failed"
+    )
+    parser.add_argument("--record-all", action="store_true", help="of all episodes, with --record")
     add_stack_arguments(parser)
 
 
@@ -74,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.workers < 1:
         raise ConfigurationError(f"--workers is {args.workers}, expected at least 1")
+    if args.record_all and not args.record:
+        raise ConfigurationError("--record-all: needs --record DIR, where the videos go")
     config = read_stack_config(args)
     chosen = {"candidates": args.candidates, "execute_steps": args.execute_steps}
     planner = dataclasses.replace(
@@ -89,6 +95,8 @@ def run(args: argparse.Namespace) -> int:
         instruction=args.instruction,
         untrained=tuple(sorted(set(args.untrained))),
         disturbance=Disturbance.parse(args.disturb) if args.disturb else None,
+        films=args.record,
+        film_all=args.record_all,
     )
     evaluate(evaluation, args.json, args.workers, args.resume)
     return 0
