@@ -16,7 +16,19 @@ PACKAGE = Path(__file__).resolve().parents[1] / "wm_planner"
 # second column says so. Every module belongs to a part: a new top-level one needs a place here.
 TIERS = [
     ({"types", "errors", "settings", "share_folder"}, True),
-    ({"actions", "bundle", "registry", "robot", "onnx_session", "video_pipeline", "images"}, True),
+    (
+        {
+            "actions",
+            "bundle",
+            "registry",
+            "robot",
+            "onnx_session",
+            "video_pipeline",
+            "images",
+            "films",
+        },
+        True,
+    ),
     ({"world_models", "inverse_dynamics", "filters", "scorers", "rigs"}, False),
     ({"observation_history", "planner", "executor", "drift"}, True),
     ({"assembly", "closed_loop", "open_loop"}, True),

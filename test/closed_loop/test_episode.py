@@ -8,6 +8,7 @@ from painted_rig import PaintedRig, home_and_lifted, make_stack
 
 from wm_planner import actions
 from wm_planner.closed_loop import EpisodeSettings, run_episode
+from wm_planner.rigs.disturbance import Disturbance, Disturbed
 from wm_planner.types import Goal, NoPlan, Plan
 
 
@@ -54,6 +55,26 @@ def test_that_the_seed_decides_everything(stack):
     np.testing.assert_array_equal(a, b)
     assert (one.duration_s, one.plans) == (same.duration_s, same.plans)
     assert a.shape != c.shape or not np.array_equal(a, c)
+
+
+def test_that_a_disturbance_is_for_the_rig_alone(stack):
+    class Disturbable(PaintedRig):
+        asked, disturbed = (), None
+
+        def disturb(self, disturbance, seed):
+            assert self.time_ns == 0
+            self.asked += ((disturbance, seed),)
+            self.disturbed = Disturbed(disturbance.kind, True, 0.4, "cube", "")
+
+    rig, plain, goal = Disturbable(), PaintedRig(), Goal("lift both hands")
+    disturbance = Disturbance("object_moved", 0.04)
+    result = run_episode(stack, rig, goal, "lift", 3, disturbance=disturbance)
+    assert rig.asked == ((disturbance, 3),)
+    assert result.disturbed == rig.disturbed
+    same = run_episode(stack, plain, goal, "lift", 3)
+    assert same.disturbed is None
+    for one, other in zip(rig.commands, plain.commands, strict=True):  # it changed nothing here
+        np.testing.assert_array_equal(one.joint_position, other.joint_position)
 
 
 def test_that_what_cannot_be_done_ends_without_a_plan(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from wm_planner.closed_loop import EpisodeResult
 from wm_planner.closed_loop.results_file import ResultsFile
 from wm_planner.errors import DataError
+from wm_planner.rigs.disturbance import Disturbed
 
 QUESTION = {"task": "lift", "seed": 1_000_000, "candidates": 8}
 
@@ -48,6 +50,29 @@ def test_that_resuming_takes_over_what_is_there(tmp_path):
     absent = make_file(tmp_path / "absent.json")
     absent.resume()
     assert absent.results == {}
+
+
+def test_that_disturbances_are_part_of_the_question_and_come_back_as_they_were(tmp_path):
+    path, asked = tmp_path / "results.json", {"kind": "object_moved", "amount": 0.04}
+    disturbed = Disturbed("object_moved", True, 0.62, "cube", "")
+    result = dataclasses.replace(make_result(1_000_001), disturbed=disturbed)
+    make_file(path, disturbance=asked).add(result)
+    again = make_file(path, disturbance=asked)
+    again.resume()
+    assert again.results == {1_000_001: result}
+    for other in (None, {**asked, "amount": 0.05}, {**asked, "kind": "light_dimmed"}):
+        with pytest.raises(DataError, match=r"disturbance is .* there"):
+            make_file(path, disturbance=other).resume()
+
+
+def test_that_a_file_of_before_disturbances_is_one_without(tmp_path):
+    path = tmp_path / "results.json"
+    make_file(path).add(make_result(1_000_001))
+    again = make_file(path, disturbance=None)
+    again.resume()
+    assert list(again.results) == [1_000_001]
+    with pytest.raises(DataError, match="disturbance is None there"):
+        make_file(path, disturbance={"kind": "object_moved", "amount": 0.04}).resume()
 
 
 def test_that_another_question_is_not_mixed_in(tmp_path):

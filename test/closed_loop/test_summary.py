@@ -6,6 +6,7 @@ import pytest
 
 from wm_planner.closed_loop import EpisodeResult
 from wm_planner.closed_loop.summary import summarise, wilson_interval
+from wm_planner.rigs.disturbance import Disturbed
 
 
 def make_result(seed=1_000_000, success=True, **changes) -> EpisodeResult:
@@ -60,3 +61,16 @@ def test_the_summary_of_nothing():
     assert summary["success_rate"] == 0.0
     assert summary["interval_95"] == [0.0, 1.0]
     assert summary["latency_ms"] == {}
+
+
+def test_that_successes_are_counted_where_the_disturbance_happened():
+    hit, late = Disturbed("object_moved", True, 0.6, "cube", ""), Disturbed("object_moved")
+    results = [
+        make_result(success=True, disturbed=hit), make_result(success=False, disturbed=hit),
+        make_result(success=True, disturbed=late),
+    ]  # fmt: skip
+    found = summarise(results)["disturbed"]
+    assert (found["applied"], found["successes"]) == (2, 1)
+    assert found["interval_95"] == pytest.approx(wilson_interval(1, 2))
+    assert found["skipped"] == {"no hand came that far": 1}
+    assert summarise([make_result()])["disturbed"] is None

@@ -61,9 +61,12 @@ def test_that_ctrl_c_keeps_what_was_done(evaluate, tmp_path, capsys, monkeypatch
     [
         (["--episodes", "0"], "episodes is 0, expected at least 1"),
         (["--seed", "5"], "expected at least 1000000"),
+        (["--record-all"], "--record-all: needs --record DIR"),
         (["--workers", "0"], "--workers is 0"),
         (["--task", "lifd"], "Unknown task 'lifd'. Did you mean 'lift'"),
         (["--candidates", "0"], "candidates is 0, expected at least 1"),
+        (["--disturb", "object_moved"], "object_moved: this rig's disturbances: none"),
+        (["--disturb", "object_moved=3"], "is 3.0 m, expected at most 0.15 m"),
         (["--rig", "nowhere"], "Unknown name in rigs 'nowhere'"),
         (["--world-model", "nowhere"], "nowhere/bundle.json: cannot be read"),
     ],

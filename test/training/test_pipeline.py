@@ -47,7 +47,7 @@ def test_an_interrupted_run_ends_bit_exactly_where_an_uninterrupted_one_ends(
 ):
     from wm_planner.training import pipeline
 
-    def stop_after_two(model, loss, settings, folder, workers):
+    def stop_after_two(model, loss, *rest):
         calls = iter(range(2))
 
         def until_two(*args):
@@ -55,7 +55,7 @@ def test_an_interrupted_run_ends_bit_exactly_where_an_uninterrupted_one_ends(
                 raise KeyboardInterrupt
             return loss(*args)
 
-        return real_train(model, until_two, settings, folder, workers)
+        return real_train(model, until_two, *rest)
 
     real_train = pipeline.train
     run = Run(tmp_path, TINY, source, {"episodes": 8})

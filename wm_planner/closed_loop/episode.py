@@ -16,6 +16,7 @@ from wm_planner.assembly import Stack
 from wm_planner.executor import Executor
 from wm_planner.observation_history import ObservationHistory
 from wm_planner.planner import PlanReport
+from wm_planner.rigs.disturbance import Disturbance, Disturbed
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.settings import setting
 from wm_planner.types import Command, Goal, Observation, Plan
@@ -51,6 +52,7 @@ class EpisodeResult:
         rejections: candidates by the first reason against them.
         refusals: plans that the executor refused, by reason.
         latency_s: by stage, one entry per plan, s; "total" is their sum.
+        disturbed: what came of the disturbance; None where none was asked for.
     """
 
     task: str
@@ -64,6 +66,7 @@ class EpisodeResult:
     rejections: dict[str, int]
     refusals: dict[str, int]
     latency_s: dict[str, list[float]]
+    disturbed: Disturbed | None = None
 
 
 def run_episode(
@@ -74,6 +77,7 @@ def run_episode(
     seed: int,
     settings: EpisodeSettings | None = None,
     watch: Watcher | None = None,
+    disturbance: Disturbance | None = None,
 ) -> EpisodeResult:
     """Run one episode.
 
@@ -85,9 +89,12 @@ def run_episode(
         seed: fixes the scene and, with the frames' stamps, all randomness of the planner.
         settings: None for the defaults.
         watch: called with every frame, and the report when a plan was made on it.
+        disturbance: what goes wrong once in its course; the planner is not told.
     """
     settings = settings or EpisodeSettings()
     rig.reset(task, seed)
+    if disturbance:
+        rig.disturb(disturbance, seed)
     limit_s = settings.time_limit_s or rig.time_limit_s(task)
     episode = _Episode(stack, rig, seed, watch)
     steps_in_a_row = failures = 0
@@ -118,6 +125,7 @@ def run_episode(
         rejections=dict(episode.rejections),
         refusals=dict(episode.refusals),
         latency_s=dict(episode.latency_s),
+        disturbed=rig.disturbed,
     )
 
 

@@ -14,10 +14,13 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from pathlib import Path
 
 from wm_planner.assembly import Stack, StackConfig, assemble, open_rig
 from wm_planner.closed_loop.episode import EpisodeResult, run_episode
+from wm_planner.closed_loop.episode_film import EpisodeFilm
 from wm_planner.errors import ConfigurationError, RigError
+from wm_planner.rigs.disturbance import Disturbance
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.robot.rig_description import RigDescription
 from wm_planner.types import Goal
@@ -42,6 +45,9 @@ class Evaluation:
         instruction: "task" for the task's own, "none", or "wrong" for those of the other tasks
             in turn.
         untrained: models that get fresh random weights.
+        disturbance: what goes wrong once in every episode; None for nothing.
+        films: folder for a video of every episode that failed; None for none.
+        film_all: of those that succeeded, too.
     """
 
     config: StackConfig
@@ -51,6 +57,9 @@ class Evaluation:
     seed: int = FIRST_TEST_SEED
     instruction: str = "task"
     untrained: tuple[str, ...] = ()
+    disturbance: Disturbance | None = None
+    films: Path | None = None
+    film_all: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what would not measure anything; one thread, so that results are reproducible."""
@@ -148,4 +157,13 @@ def _run_seed(seed: int) -> EpisodeResult:
         _Worker.stack = assemble(evaluation.config, evaluation.untrained)
         _Worker.rig = evaluation.open_rig(_Worker.stack.rig_description)
     goal = goal_for(_Worker.rig, evaluation.task, evaluation.instruction, seed)
-    return run_episode(_Worker.stack, _Worker.rig, goal, evaluation.task, seed)
+    spec = _Worker.stack.world_model.spec
+    film = EpisodeFilm(spec.camera) if evaluation.films else None
+    result = run_episode(
+        *(_Worker.stack, _Worker.rig, goal, evaluation.task, seed),
+        watch=film,
+        disturbance=evaluation.disturbance,
+    )
+    if film and evaluation.films and (evaluation.film_all or not result.success):
+        film.write(evaluation.films, result, spec.dt)
+    return result

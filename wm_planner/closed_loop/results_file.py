@@ -11,6 +11,7 @@ from typing import Any
 from wm_planner.closed_loop.episode import EpisodeResult
 from wm_planner.closed_loop.summary import summarise
 from wm_planner.errors import DataError
+from wm_planner.rigs.disturbance import Disturbed
 
 VERSION = 1
 
@@ -37,8 +38,10 @@ class ResultsFile:
             return
         try:
             data = json.loads(self.path.read_text(encoding="utf-8"))
-            found = [EpisodeResult(**result) for result in data["results"]]
-            other = {key: data[key] for key in self.question if data[key] != self.question[key]}
+            found = [_read(result) for result in data["results"]]
+            # What a file of before a key existed did not ask for was asked for by nobody.
+            asked = {key: data.get(key) for key in self.question}
+            other = {key: asked[key] for key in asked if asked[key] != self.question[key]}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{self.path}: cannot be resumed: {error!r}") from error
         for key, value in other.items():
@@ -73,3 +76,8 @@ class ResultsFile:
         partial = self.path.with_name(f".{self.path.name}.partial")
         partial.write_text(json.dumps(self.contents(), indent=1) + "\n", encoding="utf-8")
         os.replace(partial, self.path)
+
+
+def _read(result: dict[str, Any]) -> EpisodeResult:
+    disturbed = result.get("disturbed")
+    return EpisodeResult(**{**result, "disturbed": Disturbed(**disturbed) if disturbed else None})

@@ -52,6 +52,7 @@ def summarise(results: Sequence[EpisodeResult]) -> dict[str, Any]:
         "ends": dict(ends.most_common()),
         "rejections": dict(rejections.most_common()),
         "refusals": dict(refusals.most_common()),
+        "disturbed": _disturbed(results),
         "latency_ms": {
             stage: {
                 "p50": round(float(np.percentile(values, 50)) * 1e3, 3),
@@ -59,4 +60,20 @@ def summarise(results: Sequence[EpisodeResult]) -> dict[str, Any]:
             }
             for stage, values in latency.items()
         },
+    }
+
+
+def _disturbed(results: Sequence[EpisodeResult]) -> dict[str, Any] | None:
+    """How many episodes were really disturbed, those that succeeded, and why others were not."""
+    asked = [result for result in results if result.disturbed]
+    if not asked:
+        return None
+    applied = [result for result in asked if result.disturbed and result.disturbed.applied]
+    successes = sum(result.success for result in applied)
+    skipped = Counter(r.disturbed.reason for r in asked if r.disturbed and not r.disturbed.applied)
+    return {
+        "applied": len(applied),
+        "successes": successes,
+        "interval_95": list(wilson_interval(successes, len(applied))),
+        "skipped": dict(skipped.most_common()),
     }

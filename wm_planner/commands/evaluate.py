@@ -4,7 +4,7 @@ The planner sees images, joints and the goal, never the simulator's state; succe
 physics. Seeds start at 1000000: lower ones are for training and validation. Ctrl-C keeps what was
 done so far in the JSON file; --resume goes on from there. The controls are --untrained, which
 replaces a model's weights by fresh random ones, and --instruction, which drops the task or swaps
-it for another one.
+it for another one. With --disturb something goes wrong once in the course of every episode.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wm_planner.commands.stack_arguments import add_stack_arguments, read_stack_config
 from wm_planner.errors import ConfigurationError
+from wm_planner.rigs.disturbance import KINDS, Disturbance
 from wm_planner.settings import validate
 
 if TYPE_CHECKING:
@@ -50,7 +52,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("task", "none", "wrong"),
         help="ask for the task, for nothing, or for other tasks in turn (default: task)",
     )
+    parser.add_argument(
+        "--disturb",
+        metavar="KIND[=AMOUNT]",
+        help="let something go wrong: " + "; ".join(_kinds()),
+    )
+    parser.add_argument(
+        "--record", type=Path, metavar="DIR", help="leave a video of every episode that failed"
+    )
+    parser.add_argument("--record-all", action="store_true", help="of all episodes, with --record")
     add_stack_arguments(parser)
+
+
+def _kinds() -> Iterator[str]:
+    """Return a line of help for each kind of disturbance."""
+    for info in KINDS.values():
+        unit = f" {info.unit}" if info.unit else ""
+        bounds = f"{info.minimum:g} to {info.maximum:g}{unit}"
+        yield f"{info.name} ({info.help}; {bounds}, default {info.default:.3g})"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.workers < 1:
         raise ConfigurationError(f"--workers is {args.workers}, expected at least 1")
+    if args.record_all and not args.record:
+        raise ConfigurationError("--record-all: needs --record DIR, where the videos go")
     config = read_stack_config(args)
     chosen = {"candidates": args.candidates, "execute_steps": args.execute_steps}
     planner = dataclasses.replace(
@@ -73,6 +94,9 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         instruction=args.instruction,
         untrained=tuple(sorted(set(args.untrained))),
+        disturbance=Disturbance.parse(args.disturb) if args.disturb else None,
+        films=args.record,
+        film_all=args.record_all,
     )
     evaluate(evaluation, args.json, args.workers, args.resume)
     return 0
@@ -110,11 +134,17 @@ def question(evaluation: Evaluation) -> dict[str, Any]:
     from wm_planner.assembly import assemble
     from wm_planner.errors import UnknownNameError
 
+    disturbance = evaluation.disturbance
     stack = assemble(evaluation.config, evaluation.untrained)  # refuses what does not fit, early
     rig = evaluation.open_rig(stack.rig_description)
     try:
         if evaluation.task not in rig.tasks:
             raise UnknownNameError("task", evaluation.task, rig.tasks)
+        if disturbance and disturbance.kind not in rig.disturbances:
+            known = ", ".join(rig.disturbances) or "none"
+            raise ConfigurationError(
+                f"--disturb {disturbance.kind}: this rig's disturbances: {known}"
+            )
     finally:
         rig.close()
     return {
@@ -124,6 +154,7 @@ def question(evaluation: Evaluation) -> dict[str, Any]:
         "execute_steps": evaluation.config.planner.execute_steps,
         "instruction": evaluation.instruction,
         "untrained": list(evaluation.untrained),
+        "disturbance": dataclasses.asdict(disturbance) if disturbance else None,
         "rig": stack.rig_description.name,
         "bundles": {
             "world_model": stack.world_model.spec.bundle_hash,
@@ -143,9 +174,21 @@ def tell(contents: dict[str, Any]) -> str:
         f"untrained: {', '.join(contents['untrained']) or 'none'}",
         f"  plans: {contents['plans']}, without one accepted candidate: {contents['no_plans']}",
     ]
+    if contents["disturbed"]:
+        lines.append(f"  {_tell_disturbed(contents)}")
     for name in ("rejections", "refusals"):
         counts = ", ".join(f"{reason} {count}" for reason, count in contents[name].items())
         lines.append(f"  {name}: {counts or 'none'}")
     for stage, latency in contents["latency_ms"].items():
         lines.append(f"  {stage:>10}: p50 {latency['p50']:8.1f} ms, p95 {latency['p95']:8.1f} ms")
     return "\n".join(lines)
+
+
+def _tell_disturbed(contents: dict[str, Any]) -> str:
+    disturbed = contents["disturbed"]
+    low, high = (f"{100 * bound:.0f}" for bound in disturbed["interval_95"])
+    skipped = ", ".join(f"{reason} {count}" for reason, count in disturbed["skipped"].items())
+    return (
+        f"{Disturbance(**contents['disturbance']).text}: {disturbed['successes']} of "
+        f"{disturbed['applied']} where it happened ({low} to {high}%); skipped: {skipped or 'none'}"
+    )

@@ -47,6 +47,7 @@ class Appearance:
     """Remembers how a model looked when it was built."""
 
     def __init__(self, model: mujoco.MjModel) -> None:
+        self._model = model
         self._arrays = {
             "headlight": model.vis.headlight.diffuse, "ambient": model.vis.headlight.ambient,
             "light": model.light_diffuse, "geom": model.geom_rgba, "material": model.mat_rgba,
@@ -72,6 +73,17 @@ class Appearance:
         turns = Rotation.from_rotvec(generator.normal(0, CAMERA_RAD, (len(built["gaze"]), 3)))
         gaze = Rotation.from_quat(built["gaze"], scalar_first=True) * turns
         arrays["gaze"][:] = gaze.as_quat(scalar_first=True)
+
+    def dim(self, share: float) -> None:
+        """Take away a share of all light."""
+        for name in ("headlight", "ambient", "light"):
+            self._arrays[name][:] *= 1 - share
+
+    def turn_camera(self, camera: str, turn: np.ndarray) -> None:
+        """Turn a camera about an axis of its own frame: rotation vector, shape (3,), rad."""
+        gaze = self._arrays["gaze"][self._model.camera(camera).id]
+        turned = Rotation.from_quat(gaze, scalar_first=True) * Rotation.from_rotvec(turn)
+        gaze[:] = turned.as_quat(scalar_first=True)
 
 
 def _distractor_mocaps(rig: MujocoRig) -> list[int]:

@@ -17,6 +17,8 @@ import numpy as np
 from wm_planner.errors import RigError, UnknownNameError
 from wm_planner.rigs import simulated_scene as scene
 from wm_planner.rigs.appearance import Appearance
+from wm_planner.rigs.disturbance import KINDS, Disturbance, Disturbed
+from wm_planner.rigs.disturber import Disturber
 from wm_planner.rigs.fisheye import FisheyeView, Lens, LensSettings
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.rigs.servo_reference import Reference, cubic
@@ -50,6 +52,7 @@ class MujocoRig(SimulatedRig):
     """
 
     tasks = tuple(TASKS)
+    disturbances = tuple(KINDS)
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class MujocoRig(SimulatedRig):
         self._head_lens = head_lens or LensSettings()
         self._fisheyes: dict[Lens, FisheyeView] = {}
         self._scene_name = ""
+        self._disturber: Disturber | None = None
         self.task: Task = TASKS["reach"]
         self._load(self.task.scene)
         self.reset("reach", seed=0)
@@ -80,7 +84,7 @@ class MujocoRig(SimulatedRig):
         """
         if task not in TASKS:
             raise UnknownNameError("task", task, TASKS)
-        self.task = TASKS[task]
+        self.task, self._disturber = TASKS[task], None
         self._load(self.task.scene)
         mujoco.mj_resetData(self.model, self.data)
         self.appearance.restore()
@@ -149,6 +153,13 @@ class MujocoRig(SimulatedRig):
     def forward(self) -> None:
         """Recompute derived quantities after the state was edited: renders would be stale."""
         mujoco.mj_forward(self.model, self.data)
+
+    def disturb(self, disturbance: Disturbance, seed: int) -> None:
+        self._disturber = Disturber(self, disturbance, seed)
+
+    @property
+    def disturbed(self) -> Disturbed | None:
+        return self._disturber.outcome if self._disturber else None
 
     def succeeded(self) -> bool:
         """Whether the current task's physical success test holds now."""
@@ -250,6 +261,8 @@ class MujocoRig(SimulatedRig):
             q, width = self._reference(float(self.data.time) + count * self._step_s)
             self._servo(q, width)
             self.task.before_step(self)
+            if self._disturber:
+                self._disturber.before_step()
             mujoco.mj_step(self.model, self.data, count)
         # mj_step leaves positions of bodies one step behind the joint state.
         mujoco.mj_forward(self.model, self.data)

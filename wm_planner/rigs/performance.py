@@ -13,6 +13,7 @@ import numpy as np
 
 from wm_planner import actions, images
 from wm_planner.rigs.hands import LOWER, OPEN, UPPER, Hands, between, from_poses
+from wm_planner.rigs.tasks.tabletop import REACHABLE
 from wm_planner.types import Command, HandPoses
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ class Performance:
             place = position.copy()
             place[:2] += self.miss(0.015, furthest_m)
             near = np.linalg.norm(hands - place, axis=1).min() < 0.07
-            if near or not (abs(place[0]) < 0.34 and 0.2 < place[1] < 0.44):
+            inside = (place[:2] > REACHABLE[0]).all() and (place[:2] < REACHABLE[1]).all()
+            if near or not inside:
                 continue
             self.rig.place(name, place, yaw)
             self.rig.forward()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from wm_planner.errors import RigError
+from wm_planner.rigs.disturbance import Disturbance, Disturbed
 from wm_planner.robot.rig_description import RigDescription
 from wm_planner.types import Command, Observation
 
@@ -34,6 +36,7 @@ class SimulatedRig(Rig):
     """A rig whose time only passes when told to, and whose scene a seed fixes."""
 
     tasks: tuple[str, ...]
+    disturbances: tuple[str, ...] = ()
 
     @property
     @abstractmethod
@@ -47,6 +50,20 @@ class SimulatedRig(Rig):
     @abstractmethod
     def step(self, seconds: float) -> None:
         """Let time pass."""
+
+    def disturb(self, disturbance: Disturbance, seed: int) -> None:
+        """Let something go wrong once before the next reset; call right after one.
+
+        Args:
+            disturbance: what and how much, of a kind in `disturbances`.
+            seed: fixes the rest.
+        """
+        raise RigError(f"rig {self.description.name}: has no disturbances")
+
+    @property
+    def disturbed(self) -> Disturbed | None:
+        """What came of the disturbance, None where none was asked for."""
+        return None
 
     @abstractmethod
     def succeeded(self) -> bool:

@@ -44,6 +44,11 @@ class Curve:
                 for name, value in mean.items():
                     self._board.add_scalar(name, value, step)
 
+    def show(self, name: str, picture: np.ndarray, step: int) -> None:
+        """Show TensorBoard a picture (h, w, 3) uint8."""
+        if self._board:
+            self._board.add_image(name, picture, step, dataformats="HWC")
+
     def recent(self, name: str) -> float:
         """Mean of a figure over the newest steps."""
         return float(np.mean([figures[name] for figures in self._window]))

@@ -11,17 +11,16 @@ import numpy as np
 import torch
 
 from wm_planner import actions
-from wm_planner.bundle import SamplerSpec
 from wm_planner.open_loop.hand_errors import ERRORS
 from wm_planner.open_loop.pictures import image_psnr
 from wm_planner.robot.hand_renderer import HandRenderer
 from wm_planner.training.autoencoder_training import encode_all
+from wm_planner.training.dreaming import decode, dream
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.windows import SUCCESS, UNKNOWN, Windows
-from wm_planner.world_models.sampler import denoise, signal_levels
 
 BATCH = 32
 
@@ -67,28 +66,28 @@ def evaluate(
     context, future = drawn.latents[:, :past], drawn.latents[:, past:]
     targets = drawn.targets
 
-    def dream(words: np.ndarray, given: float, act: np.ndarray, outcome: int) -> np.ndarray:
+    def dreams(words: np.ndarray, given: float, act: np.ndarray, outcome: int) -> np.ndarray:
         parts = []
         for start in range(0, windows, BATCH):
             rows = slice(start, start + BATCH)
             parts.append(
-                _sample(denoiser, context[rows], words[rows], act[rows], given, outcome,
-                        denoising_steps, generator, hands)
+                dream(denoiser, context[rows], words[rows], act[rows], given, outcome,
+                      denoising_steps, generator, hands)
             )  # fmt: skip
         return np.concatenate(parts)
 
     nothing = np.zeros_like(drawn.words)
-    acted = dream(nothing, 1.0, targets, UNKNOWN)
-    shuffled = dream(nothing, 1.0, np.roll(targets, 1, axis=0), UNKNOWN)
-    free = dream(drawn.words, 0.0, targets, SUCCESS if outcomes else UNKNOWN)
+    acted = dreams(nothing, 1.0, targets, UNKNOWN)
+    shuffled = dreams(nothing, 1.0, np.roll(targets, 1, axis=0), UNKNOWN)
+    free = dreams(drawn.words, 0.0, targets, SUCCESS if outcomes else UNKNOWN)
     error = [float(np.square(d - future).mean()) for d in (acted, shuffled)]
-    truth = _decode(autoencoder, future)
-    copied = _decode(autoencoder, np.repeat(context[:, -1:], future.shape[1], 1))
+    truth = decode(autoencoder, future)
+    copied = decode(autoencoder, np.repeat(context[:, -1:], future.shape[1], 1))
     figures = {
         "windows": float(windows),
         "psnr_reconstruction_db": _reconstruction(autoencoder, source, latents, seed),
-        "psnr_actions_given_db": float(image_psnr(_decode(autoencoder, acted), truth).mean()),
-        "psnr_free_dream_db": float(image_psnr(_decode(autoencoder, free), truth).mean()),
+        "psnr_actions_given_db": float(image_psnr(decode(autoencoder, acted), truth).mean()),
+        "psnr_free_dream_db": float(image_psnr(decode(autoencoder, free), truth).mean()),
         "psnr_copy_last_frame_db": float(image_psnr(copied, truth).mean()),
         "action_shuffle_ratio": error[1] / error[0],
     }
@@ -100,38 +99,6 @@ def evaluate(
     figures |= _object_probe(autoencoder, source, latents)
     figures["command_standing_still_mm"] = _command_error(still, targets)["mm"]
     return figures
-
-
-@torch.no_grad()
-def _sample(
-    denoiser: Denoiser, context: np.ndarray, words: np.ndarray, targets: np.ndarray, given: float,
-    outcome: int, steps: int, generator: torch.Generator, hands: HandRenderer | None,
-) -> np.ndarray:  # fmt: skip
-    count, s = len(context), denoiser.settings
-    noise = torch.randn((count, s.horizon, s.tokens, s.channels), generator=generator).numpy()
-    drawn = None
-    if hands:
-        drawn = torch.from_numpy(hands.render(actions.unpack(targets))) / 255
-    conditions = (
-        torch.from_numpy(words), torch.zeros(count, s.tokens, s.channels), torch.zeros(count, 1),
-        torch.from_numpy(targets), torch.full((count, s.horizon), given),
-        torch.full((count,), outcome),
-    )  # fmt: skip
-
-    def predict_clean(noisy: np.ndarray, signal: float, stride: float) -> np.ndarray:
-        level, far = (torch.full((count, s.horizon), value) for value in (signal, stride))
-        clean: torch.Tensor = denoiser(
-            torch.from_numpy(context), torch.from_numpy(noisy), level, *conditions, far, drawn
-        )
-        return clean.numpy()
-
-    return denoise(predict_clean, noise, signal_levels(SamplerSpec(steps=steps)))
-
-
-@torch.no_grad()
-def _decode(autoencoder: Autoencoder, latents: np.ndarray) -> np.ndarray:
-    flat = torch.from_numpy(latents.reshape(-1, *latents.shape[2:]))
-    return np.concatenate([autoencoder.decode_image(part).numpy() for part in flat.split(256)])
 
 
 @torch.no_grad()
@@ -165,5 +132,5 @@ def _reconstruction(
     autoencoder: Autoencoder, source: EpisodeSource, latents: np.ndarray, seed: int
 ) -> float:
     some = np.sort(np.random.default_rng(seed).choice(len(latents), min(512, len(latents)), False))
-    images = _decode(autoencoder, latents[some][:, None].astype(np.float32))
+    images = decode(autoencoder, latents[some][:, None].astype(np.float32))
     return float(image_psnr(images, source.frames[some]).mean())

@@ -6,6 +6,7 @@ the same random numbers, so it ends where an uninterrupted run ends.
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from collections.abc import Callable
@@ -26,6 +27,23 @@ logger = logging.getLogger(__name__)
 
 #: (model, numpy generator, progress 0..1) -> (loss, figures to log).
 LossFunction = Callable[[nn.Module, np.random.Generator, float], tuple[Tensor, dict[str, float]]]
+
+
+#: (averaged model in evaluation mode, steps done) -> picture (h, w, 3) uint8 for TensorBoard.
+DrawFunction = Callable[[nn.Module, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What to look at while a model trains.
+
+    Attributes:
+        every: steps; also after the last one.
+        draw: writes its own files.
+    """
+
+    every: int
+    draw: DrawFunction
 
 
 @dataclass(frozen=True)
@@ -60,7 +78,7 @@ class LoopSettings:
 
 def train(
     model: nn.Module, loss: LossFunction, settings: LoopSettings, folder: Path,
-    workers: Workers | None = None,
+    workers: Workers | None = None, sampling: Sampling | None = None,
 ) -> nn.Module:  # fmt: skip
     """Run or continue a training run.
 
@@ -71,6 +89,7 @@ def train(
         settings: the run; a checkpoint of other settings is refused.
         folder: ``checkpoint.pt``, ``curve.jsonl`` and TensorBoard events go here.
         workers: the processes that train it together; None finds them in the environment.
+        sampling: pictures to draw on the way; the weights do not depend on it.
 
     Returns:
         The averaged model, in evaluation mode.
@@ -96,7 +115,7 @@ def train(
                desc=folder.name, unit="step", mininterval=5.0,
                disable=None if workers.first else True)  # fmt: skip
     model.train()
-    step = start
+    done = start
     try:
         for step in bar:
             rate = settings.rate(step)
@@ -113,16 +132,20 @@ def train(
             for optimiser in optimisers:
                 optimiser.step()
             averaged.update_parameters(model)
+            done = step + 1
             if curve:
                 curve.add(step, {"loss": value.item(), "rate": rate, **figures})
             if (step + 1) % settings.checkpoint_every == 0:
-                checkpoint.save(step + 1)
+                checkpoint.save(done)
                 if curve:
                     bar.set_postfix(loss=f"{curve.recent('loss'):.4f}")
+            due = sampling and (done % sampling.every == 0 or done == settings.steps)
+            if curve and sampling and due:
+                curve.show("samples", _sample(sampling, averaged, model, done), done)
     except KeyboardInterrupt:
         if workers.count == 1:  # several need not have been at the same step
-            checkpoint.save(step)
-            logger.warning("%s: interrupted at step %d; run again to continue", folder.name, step)
+            checkpoint.save(done)
+            logger.warning("%s: interrupted at step %d; run again to continue", folder.name, done)
         raise
     finally:
         if curve:
@@ -132,7 +155,19 @@ def train(
     logger.info(
         "%s: %d steps in %.0f s", folder.name, settings.steps - start, time.monotonic() - began
     )
-    result = averaged.module
+    return _finished(averaged, model)
+
+
+def _finished(averaged: torch.optim.swa_utils.AveragedModel, model: nn.Module) -> nn.Module:
+    """A copy of the averaged model in evaluation mode."""
+    result: nn.Module = copy.deepcopy(averaged.module)
     # Running statistics are not averaged: take the newest.
     result.load_state_dict({**result.state_dict(), **dict(model.named_buffers())})
     return result.eval()
+
+
+def _sample(
+    sampling: Sampling, averaged: torch.optim.swa_utils.AveragedModel, model: nn.Module, step: int
+) -> np.ndarray:
+    with torch.random.fork_rng(devices=[]):  # training goes on with its own random numbers
+        return sampling.draw(_finished(averaged, model), step)

@@ -37,6 +37,7 @@ from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSet
 from wm_planner.training.networks.denoiser import Denoiser, DenoiserSettings
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics, InverseDynamicsSettings
 from wm_planner.training.networks.value import Value
+from wm_planner.training.samples import sampling_of
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.training_settings import TrainingSettings
 from wm_planner.training.vocabulary import build_vocabulary
@@ -125,7 +126,8 @@ class Run:
             seed=self.settings.seed,
         )
         began = time.time()
-        trained = train(model, loss, loop, self.folder / stage, self.workers)
+        sampling = sampling_of(self, stage)
+        trained = train(model, loss, loop, self.folder / stage, self.workers, sampling)
         weights = self.folder / stage / "model.pt"
         with self.workers.first_alone() as first:
             if first and not weights.exists():
@@ -251,9 +253,9 @@ class Run:
 
 
 def _of_the_run(settings: TrainingSettings) -> dict[str, Any]:
-    """All settings but those that are a matter of the machine."""
+    """All settings but those that weights do not depend on."""
     values = dataclasses.asdict(settings)
-    return {k: v for k, v in values.items() if k not in ("threads", "compile")}
+    return {k: v for k, v in values.items() if k not in ("threads", "compile", "samples_every")}
 
 
 def _note_time(path: Path, stage: str, seconds: float) -> None:

@@ -51,4 +51,8 @@ class TrainingSettings:
         False, help="compile the networks first (C++ compiler needed); repays runs of 15 minutes"
     )
     checkpoint_every: int = setting(250, unit="steps", minimum=1, maximum=10**6, help="checkpoints")
+    samples_every: int = setting(
+        4, unit="checkpoints", minimum=0, maximum=10**6,
+        help="pictures of reconstructions and dreams; 0 for none",
+    )  # fmt: skip
     seed: int = setting(0, minimum=0, maximum=2**31 - 1, help="of weights, batches and noise")

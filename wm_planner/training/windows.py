@@ -26,6 +26,7 @@ class WindowBatch:
             and the episode succeeded in the end.
         goal: Shape (B, tokens, channels): a later frame of the same episode.
         goal_good: Shape (B,), bool: that frame was reached on purpose.
+        frame: Shape (B, T + H), numbers of the frames in the source.
         hands: Shape (B, H, 2, h, w), uint8, the targets drawn; None where nobody draws them.
     """
 
@@ -35,6 +36,7 @@ class WindowBatch:
     outcome: np.ndarray
     goal: np.ndarray
     goal_good: np.ndarray
+    frame: np.ndarray
     hands: np.ndarray | None = None
 
 
@@ -127,6 +129,7 @@ class Windows:
             outcome=np.where(self._untold[episode], UNKNOWN, np.where(bad, FAILURE, SUCCESS)),
             goal=self._latents[goal].astype(np.float32),
             goal_good=self._success[episode] & ~bad,
+            frame=frame,
             hands=hands,
         )
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from wm_planner.commands.demo_report.recording import RecordedPlan, Recording
+from wm_planner.films import write_film
 
 PANEL = (384, 512)  # height and width of each picture, px
 MARGIN, CAPTION = 12, 56
@@ -38,22 +37,15 @@ def write_video(
     dreams = {id(plan): decode(plan.dream.astype(np.float32)) for plan in recording.plans}
     stamps = np.array([stamp for stamp, _ in recording.frames])
     period_s = float(np.median(np.diff(stamps))) * 1e-9 if len(stamps) > 1 else 0.1
-    partial = path.with_name(f".{path.name}.partial")
-    rate = Fraction(round(1 / max(period_s, 1e-3)))
-    with av.open(str(partial), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "22"})
-        height, width = PANEL[0] + CAPTION * 2, PANEL[1] * 2 + MARGIN * 3
-        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-        for page in _pages(recording, dreams, instruction):
-            frame = av.VideoFrame.from_ndarray(page, format="rgb24")
-            container.mux(stream.encode(frame))
-            progress()
-        container.mux(stream.encode())
-    partial.rename(path)
+    pages = _pages(recording, dreams, instruction, progress)
+    write_film(path, pages, round(1 / max(period_s, 1e-3)))
 
 
 def _pages(
-    recording: Recording, dreams: dict[int, np.ndarray], instruction: str
+    recording: Recording,
+    dreams: dict[int, np.ndarray],
+    instruction: str,
+    progress: Callable[[], None],
 ) -> Iterator[np.ndarray]:
     sent = [plan.sent_ns for plan in recording.plans]
     progress_ns = [stamp for stamp, _ in recording.progress]
@@ -91,6 +83,7 @@ def _pages(
         if done:
             draw.text((right, row), "done, says physics", GOOD, font)
         yield np.asarray(page)
+        progress()
 
 
 def _dream_caption(plan: RecordedPlan, step: int, steps: int) -> str:

@@ -29,6 +29,8 @@ ACROSS = np.pi / 2  # fingers close across a bar that lies along x
 class Handover(Task):
     """Held by the right hand alone, in the air, on the right side."""
 
+    objects = ("bar",)
+
     def place(self, rig: MujocoRig, generator: np.random.Generator) -> None:
         place_tabletop(rig, generator, with_tray=False)
 
@@ -36,6 +38,11 @@ class Handover(Task):
         bar, tools = rig.object_position("bar"), rig.tool_position()
         clear_of_left = np.linalg.norm(tools[LEFT] - bar) > 0.14
         return bool(bar[2] > 0.10 and bar[0] > 0.04 and clear_of_left)
+
+    def aims(self, rig: MujocoRig) -> np.ndarray:
+        yaw = rig.object_yaw("bar")
+        along = np.array([np.cos(yaw), np.sin(yaw), 0.0])
+        return (rig.object_position("bar") - GRIP_FROM_CENTRE * along)[None]
 
     def resumable(self, rig: MujocoRig, held: Sequence[str]) -> bool:
         """Also from where the left hand has the bar in the air."""
@@ -57,9 +64,7 @@ class Handover(Task):
         for side in (RIGHT, LEFT):
             performance.retreat(side, 0.13)
         yaw = rig.object_yaw("bar")
-        along = np.array([np.cos(yaw), np.sin(yaw), 0.0])
-        grip = rig.object_position("bar") - GRIP_FROM_CENTRE * along
-        grip += generator.normal(0, [0.003, 0.003, 0.002])
+        grip = self.aims(rig)[0] + generator.normal(0, [0.003, 0.003, 0.002])
         if not good:
             grip[:2] += performance.miss(0.04, 0.07)
         above = performance.hands.moved(LEFT, grip + [0, 0, 0.11], yaw + ACROSS, OPEN)

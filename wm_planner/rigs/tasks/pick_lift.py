@@ -23,11 +23,16 @@ ABOVE = np.array([0.0, 0.0, 0.11])
 class PickLift(Task):
     """The instruction does not say which arm: the cube's place does."""
 
+    objects = ("cube",)
+
     def place(self, rig: MujocoRig, generator: np.random.Generator) -> None:
         place_tabletop(rig, generator, with_tray=bool(generator.random() < 0.7))
 
     def succeeded(self, rig: MujocoRig) -> bool:
         return bool(rig.object_position("cube")[2] > LIFTED_M)
+
+    def aims(self, rig: MujocoRig) -> np.ndarray:
+        return rig.object_position("cube")[None]
 
     def perform(self, performance: Performance, mistake: str) -> None:
         rig, generator, move = performance.rig, performance.generator, performance.move

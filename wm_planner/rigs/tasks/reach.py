@@ -23,6 +23,8 @@ TOLERANCE_M = 0.03  # the marker's radius and a little
 class Reach(Task):
     """Both hands at once; the markers stand on posts so that one camera can tell how far."""
 
+    objects = tuple(f"{side}_marker" for side in scene.SIDES)
+
     def place(self, rig: MujocoRig, generator: np.random.Generator) -> None:
         place_tabletop(rig, generator, with_tray=bool(generator.random() < 0.7))
 
@@ -31,8 +33,10 @@ class Reach(Task):
 
     def distance(self, rig: MujocoRig) -> np.ndarray:
         """From each tool to its marker, shape (2,), m."""
-        markers = np.stack([rig.object_position(f"{side}_marker") for side in scene.SIDES])
-        return np.linalg.norm(rig.tool_position() - markers, axis=1)
+        return np.linalg.norm(rig.tool_position() - self.aims(rig), axis=1)
+
+    def aims(self, rig: MujocoRig) -> np.ndarray:
+        return np.stack([rig.object_position(name) for name in self.objects])
 
     def perform(self, performance: Performance, mistake: str) -> None:
         if mistake:

@@ -5,12 +5,15 @@ Each scene holds the objects of several tasks, so that only the instruction tell
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wm_planner.rigs import simulated_scene as scene
 from wm_planner.rigs.tasks.task import Scene
+from wm_planner.rigs.towel import SIDE_M
 
 if TYPE_CHECKING:
     from wm_planner.rigs.mujoco_rig import MujocoRig
@@ -28,7 +31,10 @@ FOOTPRINT = {
     "bar": scene.BAR_HALF[:2],
     "tray": scene.TRAY_HALF[:2],
     "marker": (scene.MARKER_FOOT_RADIUS, scene.MARKER_FOOT_RADIUS),
+    "towel": (SIDE_M / 2, SIDE_M / 2),
 }
+#: Where a thing's centre may be put in mid-task: least and most (x, y), m.
+REACHABLE = np.array([[-0.34, 0.20], [0.34, 0.44]])
 GAP = 0.035
 REST_HEIGHT = {"cube": scene.CUBE_HALF, "bar": scene.BAR_HALF[2], "tray": scene.TRAY_HALF[2]}
 
@@ -46,7 +52,7 @@ def place_tabletop(rig: MujocoRig, generator: np.random.Generator, with_tray: bo
         poses["cube"] = (side * uniform(0.19, 0.33), uniform(0.22, 0.42), uniform(-0.5, 0.5))
         poses["left_marker"] = (uniform(-0.35, -0.06), uniform(0.22, 0.45), 0.0)
         poses["right_marker"] = (uniform(0.06, 0.35), uniform(0.22, 0.45), 0.0)
-        if _apart(poses):
+        if apart(poses):
             break
     else:  # pragma: no cover - the regions leave room for about one draw in five
         raise RuntimeError("no layout without overlap in 1000 draws")
@@ -65,18 +71,27 @@ def randomise_posture(rig: MujocoRig, generator: np.random.Generator) -> None:
     rig.set_posture(joints.reshape(-1), np.full(2, 0.08))
 
 
-def _apart(poses: dict[str, tuple[float, float, float]]) -> bool:
-    shapes = [(_corners(name, pose), pose[2]) for name, pose in poses.items()]
+def apart(
+    poses: dict[str, tuple[float, float, float]], gap: float = GAP, moved: Sequence[str] = ()
+) -> bool:
+    """Whether things on the table keep a gap.
+
+    Args:
+        poses: place (x, y) m and yaw, rad, by name.
+        gap: the least, m.
+        moved: only gaps around these count; all where empty.
+    """
+    shapes = {name: (_corners(name, pose, gap), pose[2]) for name, pose in poses.items()}
     return not any(
-        _overlap(shapes[i], shapes[j])
-        for i in range(len(shapes))
-        for j in range(i + 1, len(shapes))
+        _overlap(shapes[first], shapes[second])
+        for first, second in itertools.combinations(shapes, 2)
+        if not moved or first in moved or second in moved
     )
 
 
-def _corners(name: str, pose: tuple[float, float, float]) -> np.ndarray:
+def _corners(name: str, pose: tuple[float, float, float], gap: float) -> np.ndarray:
     x, y, yaw = pose
-    half = np.array(FOOTPRINT["marker" if name.endswith("marker") else name]) + GAP / 2
+    half = np.array(FOOTPRINT["marker" if name.endswith("marker") else name]) + gap / 2
     signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
     return np.array([x, y]) + (signs * half) @ turn.T

@@ -60,6 +60,7 @@ class Task(ABC):
     instructions: tuple[str, ...]
     time_limit_s: float
     recoveries: tuple[str, ...] = field(default=())
+    objects: ClassVar[tuple[str, ...]]  # what the task is about: a disturbance shifts these
 
     @abstractmethod
     def place(self, rig: MujocoRig, generator: np.random.Generator) -> None:
@@ -77,6 +78,10 @@ class Task(ABC):
             performance: moves the hands and records.
             mistake: "" for none, one of `recoveries`, or "fail": miss and do not mend it.
         """
+
+    @abstractmethod
+    def aims(self, rig: MujocoRig) -> np.ndarray:
+        """Where hands go first to do it, shape (N, 3), m, base frame."""
 
     def resumable(self, rig: MujocoRig, held: Sequence[str]) -> bool:
         """Whether its expert can go on from the present state.

@@ -40,6 +40,8 @@ TOWEL_TABLE = Scene(
 class TowelFold(Task):
     """The grip is a tie, not friction: see `wm_planner.rigs.towel`."""
 
+    objects = (towel.NAME,)
+
     def place(self, rig: MujocoRig, generator: np.random.Generator) -> None:
         uniform = generator.uniform
         centre = np.array([uniform(-0.04, 0.04), uniform(0.305, 0.325)])
@@ -48,6 +50,9 @@ class TowelFold(Task):
         cube = (side * uniform(0.25, 0.33), uniform(0.22, 0.42), scene.CUBE_HALF)
         rig.place("cube", cube, uniform(-0.5, 0.5))
         randomise_posture(rig, generator)
+
+    def aims(self, rig: MujocoRig) -> np.ndarray:
+        return np.stack([towel.corner(rig, f"far_{side}") for side in scene.SIDES])
 
     def before_step(self, rig: MujocoRig) -> None:
         towel.grip(rig)

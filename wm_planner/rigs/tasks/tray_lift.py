@@ -25,12 +25,19 @@ HANDLE_GRIP_HEIGHT = 0.045
 class TrayLift(Task):
     """A lift by one hand alone tips the tray and does not count."""
 
+    objects = ("tray",)
+
     def place(self, rig: MujocoRig, generator: np.random.Generator) -> None:
         place_tabletop(rig, generator, with_tray=True)
 
     def succeeded(self, rig: MujocoRig) -> bool:
         level = rig.object_rotation("tray")[2, 2] > LEVEL
         return bool(level and rig.object_position("tray")[2] > LIFTED_M)
+
+    def aims(self, rig: MujocoRig) -> np.ndarray:
+        rotation, centre = rig.object_rotation("tray"), rig.object_position("tray")
+        handles = [centre + rotation @ [sign * scene.TRAY_HANDLE_X, 0, 0] for sign in (-1, 1)]
+        return np.array([[*handle[:2], HANDLE_GRIP_HEIGHT] for handle in handles])
 
     def perform(self, performance: Performance, mistake: str) -> None:
         rig, generator, move = performance.rig, performance.generator, performance.move
@@ -78,10 +85,7 @@ class TrayLift(Task):
 
     def _grip(self, performance: Performance, offset: np.ndarray, width: float) -> Hands:
         rig, hands = performance.rig, performance.hands.copy()
-        rotation, centre = rig.object_rotation("tray"), rig.object_position("tray")
-        for side, sign in enumerate((-1, 1)):
-            handle = centre + rotation @ [sign * scene.TRAY_HANDLE_X, 0, 0]
-            handle[2] = HANDLE_GRIP_HEIGHT
+        for side, handle in enumerate(self.aims(rig)):
             wobble = performance.generator.normal(0, 0.003, 3)
             hands.position[side] = handle + offset[side] + wobble
             hands.turn[side] = (rig.object_yaw("tray"), 0.0, 0.0)
