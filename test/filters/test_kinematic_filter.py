@@ -24,7 +24,7 @@ from wm_planner.types import (
 )
 
 DT, K, H, D = 0.2, 4, 8, 12
-KINEMATIC = set(RejectionReason)  # all there are
+KINEMATIC = {reason for reason in RejectionReason if not reason.value.startswith("FAR_FROM")}
 OPEN = np.full(2, 0.08)
 
 
