@@ -9,6 +9,7 @@ and their ratio, then the whole way from actions to verdicts, which the planner'
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
 from collections.abc import Callable
 
@@ -16,10 +17,12 @@ import numpy as np
 import pinocchio as pin
 
 from wm_planner import actions
-from wm_planner.filters.kinematic_filter import KinematicFilter
+from wm_planner.filters.kinematic.clearance import clearance
+from wm_planner.filters.kinematic.motion import motion
+from wm_planner.filters.kinematic_filter import CHECKS, KinematicFilter
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.robot.robot_model import RobotModel
-from wm_planner.types import ActionChunks, HandPoses
+from wm_planner.types import ActionChunks, HandPoses, JointTrajectories, StartState
 
 
 class PinocchioLoop:
@@ -79,6 +82,22 @@ class PinocchioLoop:
         return posture
 
 
+def one_by_one(
+    judge: KinematicFilter, chunks: ActionChunks, trajectories: JointTrajectories, start: StartState
+) -> np.ndarray:
+    """Judge candidates in a Python loop: what is measured, (verdicts, K)."""
+    columns = []
+    for k in range(len(chunks.actions)):
+        one = slice(k, k + 1)
+        chunk = dataclasses.replace(
+            chunks, actions=chunks.actions[one], variance=chunks.variance[one]
+        )
+        values = {field: array[one] for field, array in vars(trajectories).items()}
+        verdicts = judge.judge(chunk, JointTrajectories(**values), start)
+        columns.append([verdict.measured[0] for verdict in verdicts])
+    return np.array(columns).T
+
+
 def cpu_ms(works: dict[str, Callable[[], object]], repetitions: int) -> dict[str, float]:
     """Return the median CPU time of each piece of work, done in turns."""
     times: dict[str, list[float]] = {name: [] for name in works}
@@ -104,7 +123,19 @@ def main(arguments: argparse.Namespace) -> None:
     relative = actions.difference(start, targets)
     chunks = ActionChunks(relative, np.ones_like(relative), 0.2, 0, "")
     trajectories = robot.trajectories(chunks, start, home)
-    kinematic_filter = KinematicFilter(robot)
+    kinematic_filter, rest = KinematicFilter(robot), StartState(home, np.zeros(len(home)))
+    path = np.concatenate([np.broadcast_to(home, q[:, :1].shape), q], axis=1)
+    widths = np.zeros((count, steps + 1, 2))
+    dense = (
+        path[:, :-1, None] + (np.arange(1, 33) / 32)[:, None] * np.diff(path, axis=1)[:, :, None]
+    )
+    dense = dense.reshape(-1, len(home))
+    verdicts = kinematic_filter.judge(chunks, trajectories, rest)
+    together = np.stack([verdict.measured for verdict in verdicts])
+    alone = one_by_one(kinematic_filter, chunks, trajectories, rest)
+    print(f"verdicts agree with those one by one within {np.abs(together - alone).max():.1e}")
+    without = [check for check in CHECKS if check is not clearance]
+    motion_ = motion(robot, kinematic_filter.settings, chunks, trajectories, rest)
 
     flat = q.reshape(-1, len(home))
     difference = np.abs(robot.forward_kinematics(flat)[0] - loop.forward(flat)).max()
@@ -120,15 +151,26 @@ def main(arguments: argparse.Namespace) -> None:
             "IK, pinocchio loop": lambda: loop.inverse(targets, home, 1e-4),
             "IK, batched": lambda: robot.inverse_kinematics(targets, home),
             "actions to joints": lambda: robot.trajectories(chunks, start, home),
-            "all kinematic verdicts": lambda: kinematic_filter.judge(chunks, trajectories, home),
+            "collisions, 32 postures a step": lambda: robot.collisions(dense),
+            "collisions, on the way": lambda: robot.collisions_on_the_way(path, widths, 0.0, 0.01),
+            "verdicts but collisions": lambda: [check(motion_) for check in without],
+            "verdicts, one by one": lambda: one_by_one(
+                kinematic_filter, chunks, trajectories, rest
+            ),
+            "verdicts, batched": lambda: kinematic_filter.judge(chunks, trajectories, rest),
         },
         arguments.repetitions,
     )
     for name, value in times.items():
-        print(f"{name:24s} {value:9.2f} ms")
-    for what in ("FK", "IK"):
-        ratio = times[f"{what}, pinocchio loop"] / times[f"{what}, batched"]
-        print(f"{what}: batched is {ratio:.1f} times as fast")
+        print(f"{name:32s} {value:9.2f} ms")
+    for what, slow, fast in (
+        ("FK", "pinocchio loop", "batched"),
+        ("IK", "pinocchio loop", "batched"),
+        ("collisions", "32 postures a step", "on the way"),
+        ("verdicts", "one by one", "batched"),
+    ):
+        ratio = times[f"{what}, {slow}"] / times[f"{what}, {fast}"]
+        print(f"{what}: {fast} is {ratio:.1f} times as fast as {slow}")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ ONLY_IN = {  # outside package: the parts that may import it
     "diffusers": ("training", "video_pipeline"),
     "onnxruntime": ("onnx_session",),
     "mujoco": ("rigs",),
+    "tslearn": ("filters", "open_loop"),  # slow to import: where distances are asked for alone
     **dict.fromkeys(ROS, ("nodes",)),
 }
 
@@ -119,6 +120,7 @@ def test_the_rules_object_where_they_should() -> None:
     allowed = [
         ("wm_planner.planner", "wm_planner.filters.filter"),
         ("wm_planner.rigs.mujoco_rig", "mujoco"),
+        ("wm_planner.filters.dtw.alignment", "tslearn.metrics"),
         ("wm_planner.video_pipeline", "torch"),
         ("wm_planner.replay.bag", "wm_planner.datasets.episode"),
         ("wm_planner.nodes.planner_node", "sensor_msgs.msg"),
@@ -134,6 +136,7 @@ def test_the_rules_object_where_they_should() -> None:
         ("wm_planner.commands.train", "torch.nn", "training and video_pipeline alone"),
         ("wm_planner.world_models.video", "diffusers", "training and video_pipeline alone"),
         ("wm_planner.bundle", "onnxruntime", "onnx_session alone"),
+        ("wm_planner.planner", "tslearn.metrics", "filters and open_loop alone"),
         ("wm_planner", "wm_planner.types", "nothing of the package"),
     ]
     for importer, imported in allowed:

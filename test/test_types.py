@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,8 @@ def test_that_nan_rejects_and_sentences_tell_why():
     )
     assert "within" in verdicts.sentence(1)
     assert "nan" in verdicts.sentence(3)
+    assert verdicts.slowdown.tolist() == [1.0] * 4
+    slower = dataclasses.replace(verdicts, slowdown=np.array([1.0, 1.75, 1.0, 1.0]))
+    assert slower.sentence(1).endswith("is within 2.5 rad/s, if carried out 1.8 times slower")
+    with pytest.raises(ShapeError, match=r"slowdown is 0\.5, expected at least 1"):
+        dataclasses.replace(verdicts, slowdown=np.array([1.0, 0.5, 1.0, 1.0]))

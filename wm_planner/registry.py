@@ -23,6 +23,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "filters": {
         "kinematic": "wm_planner.filters.kinematic_filter:KinematicFilter",
+        "dtw": "wm_planner.filters.dtw_filter:DtwFilter",
     },
     "scorers": {
         "value": "wm_planner.scorers.value_scorer:ValueScorer",

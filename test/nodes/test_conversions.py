@@ -110,6 +110,7 @@ def test_verdicts_survive_the_wire_and_nan_stays_a_rejection():
         unit="rad/s",
         where=("a", "", "b"),
         first_bad_step=np.array([-1, 0, 4]),
+        slowdown=np.array([1.5, 1.0, 1.0]),
     )
     message = plans.verdict_to_message(verdicts)
     assert list(message.accepted) == [True, False, False]

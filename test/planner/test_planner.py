@@ -51,12 +51,25 @@ class Reject(Filter):
     def __init__(self, *calls: list[bool]) -> None:
         self.calls = list(calls)
 
-    def judge(self, chunks, trajectories, measured_joint_position):
+    def judge(self, chunks, trajectories, start):
         bad = np.array(self.calls.pop(0) if len(self.calls) > 1 else self.calls[0])
         step = np.where(bad, 3, -1)
         where = ("",) * len(bad)
         reason = RejectionReason.WORKSPACE
         return (Verdicts("reject", reason, bad.astype(float), 0.5, "m", where, step),)
+
+
+class Slow(Filter):
+    """Accepts everything, each candidate at its own pace, and remembers the start."""
+
+    def __init__(self, *slowdown: float) -> None:
+        self.slowdown = np.array(slowdown)
+
+    def judge(self, chunks, trajectories, start):
+        self.start, nothing = start, np.zeros(len(self.slowdown))
+        reason, where = RejectionReason.SINGULARITY, ("",) * len(nothing)
+        step = np.full(len(nothing), -1)
+        return (Verdicts("slow", reason, nothing, 1.0, "", where, step, self.slowdown),)
 
 
 class Prefer(Scorer):
@@ -160,3 +173,15 @@ def test_that_an_image_goal_is_planned_for(stack, window):
     wanted = stack.robot.forward_kinematics(RIG.home + 0.02)[0]
     assert np.linalg.norm(end - wanted) < 0.6 * np.linalg.norm(now - wanted)
     assert [s.scorer for s in report.scores if s.contribution.any()] == ["image_goal"]
+
+
+def test_that_a_plan_is_as_slow_as_the_slowest_filter_asks(stack, window):
+    prefer = [Prefer(0, 1)]
+    (fast,) = (plan(make_planner(stack, scorers=prefer, candidates=2), window).plan,)
+    filters = [Slow(1.0, 1.5), Slow(3.0, 2.0)]
+    slow = plan(make_planner(stack, filters, prefer, candidates=2), window).plan
+    assert slow.dt == 2.0 * fast.dt
+    np.testing.assert_array_equal(slow.joint_position, fast.joint_position)
+    np.testing.assert_allclose(slow.joint_velocity, fast.joint_velocity / 2.0)
+    np.testing.assert_array_equal(filters[0].start.joint_position, window.newest_joint_position)
+    np.testing.assert_array_equal(filters[0].start.joint_velocity, window.joint_velocity[-1])

@@ -33,11 +33,16 @@ def swing(robot: RobotModel) -> np.ndarray:
 def test_limits_are_the_urdfs_tightened_by_the_rig_file(robot, odd_robot) -> None:
     assert robot.velocity_limit.tolist() == ([2.5] * 3 + [5.0] * 3) * 2
     assert robot.acceleration_limit.tolist() == [15.0] * 12
+    assert robot.jerk_limit.tolist() == [150.0] * 12
+    assert robot.joint_units == ("rad",) * 12
     assert robot.position_upper[:3].tolist() == [2.6, 1.9, 2.4]
     odd = dict(zip(odd_robot.joint_names, odd_robot.velocity_limit, strict=True))
     assert (odd["A1"], odd["A2"], odd["A3"]) == (1.0, 0.4, 1.0)
     lower = dict(zip(odd_robot.joint_names, odd_robot.position_lower, strict=True))
     assert (lower["A2"], lower["A3"]) == (-0.2, -np.inf)
+    assert np.isinf(odd_robot.jerk_limit).all()
+    units = dict(zip(odd_robot.joint_names, odd_robot.joint_units, strict=True))
+    assert (units["A1"], units["A2"], units["A3"]) == ("rad", "m", "rad")
     with pytest.raises(ValueError, match="read-only"):
         robot.velocity_limit[0] = 9.0
 
@@ -164,3 +169,39 @@ def test_an_arm_joint_may_be_locked_on_purpose(write_rig) -> None:
 def test_a_joint_without_velocity_limit_needs_one_in_the_rig_file(write_rig) -> None:
     with pytest.raises(ConfigurationError, match="gives A3 no velocity limit; set "):
         RobotModel(load_rig(write_rig({"limits.velocity": None})))
+
+
+def test_a_urdf_may_limit_acceleration_and_jerk_of_single_joints(write_rig) -> None:
+    limit = 'velocity="0.4" effort="9"'
+    urdf = ODD_URDF.replace(limit, limit + ' acceleration="1.5" jerk="30"')
+    robot = RobotModel(load_rig(write_rig({"limits.jerk": 50.0}, urdf)))
+    slow = robot.joint_names.index("A2")
+    assert (robot.acceleration_limit[slow], robot.jerk_limit[slow]) == (1.5, 30.0)
+    assert np.delete(robot.jerk_limit, slow).tolist() == [50.0] * 12
+    broken = ODD_URDF.replace(limit, limit + ' jerk="fast"')
+    with pytest.raises(ConfigurationError, match="limit of A2: got jerk 'fast', expected a number"):
+        RobotModel(load_rig(write_rig({}, broken)))
+
+
+def test_condition_numbers_are_those_of_the_jacobian_by_differences(each_robot, generator) -> None:
+    home, length = each_robot.rig.home, 0.4
+    q = home + 0.3 * generator.normal(size=(4, len(home)))
+    position, rotation = each_robot.forward_kinematics(q)
+    expected = np.empty((4, 2))
+    for side in range(2):
+        columns = []
+        for joint in range(len(home)):
+            step = 1e-6 * np.eye(len(home))[joint]
+            moved, turned = each_robot.forward_kinematics(q + step)
+            twist = (turned[:, side] @ np.swapaxes(rotation[:, side], -1, -2) - np.eye(3)) / 1e-6
+            shift = (moved[:, side] - position[:, side]) / 1e-6 / length
+            turn = np.stack([twist[:, 2, 1], twist[:, 0, 2], twist[:, 1, 0]], axis=-1)
+            columns.append(np.concatenate([shift, turn], axis=-1))
+        jacobian = np.stack(columns, axis=-1)  # (4, 6, D), zero for joints of the other arm
+        values = np.linalg.svd(jacobian, compute_uv=False)
+        expected[:, side] = values[:, 0] / values[:, 5]
+    found = each_robot.condition_number(q, length)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    q[1, 0] = np.nan
+    broken = each_robot.condition_number(q, length)
+    assert np.isnan(broken).any(axis=1).tolist() == [False, True, False, False]

@@ -26,7 +26,7 @@ def worst_case(
         names: what each value belongs to, n joints, say, or an array of (K, H, n) texts.
     """
     flat = values.reshape(len(values), -1)
-    worst = flat.argmax(axis=1)  # the first NaN, where there is one
+    worst = worst_index(values)
     where = np.broadcast_to(names, values.shape).reshape(flat.shape)
     rows = np.arange(len(values))
     bad: np.ndarray = ~np.less_equal(values, limit).all(axis=2)  # (K, H)
@@ -39,3 +39,8 @@ def worst_case(
         where=tuple(str(name) for name in where[rows, worst]),
         first_bad_step=np.where(bad.any(axis=1), bad.argmax(axis=1), -1),
     )
+
+
+def worst_index(values: np.ndarray) -> np.ndarray:
+    """Return where along the flattened (H, n) the worst of values (K, H, n) is, shape (K,)."""
+    return values.reshape(len(values), -1).argmax(axis=1)  # the first NaN, where there is one

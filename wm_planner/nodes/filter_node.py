@@ -19,6 +19,7 @@ from wm_planner.nodes.stage_service import StageService
 from wm_planner.nodes.stages import LocalStages
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.robot.robot_model import RobotModel
+from wm_planner.types import StartState
 
 
 class FilterNode(StageNode):
@@ -60,9 +61,11 @@ class FilterNode(StageNode):
             raise ConfigurationError(f"trajectories: joints in another order: {names}")
         chunks = convert.chunks_from_message(request.chunks)
         trajectories = convert.trajectories_from_message(request.trajectories)
-        measured = np.array(request.measured_joint_position)
+        start = StartState(
+            np.array(request.measured_joint_position), np.array(request.measured_joint_velocity)
+        )
         response.verdicts = [
             verdict_to_message(verdicts)
             for one in filters
-            for verdicts in one.judge(chunks, trajectories, measured)
+            for verdicts in one.judge(chunks, trajectories, start)
         ]

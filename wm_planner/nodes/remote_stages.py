@@ -27,6 +27,7 @@ from wm_planner.types import (
     JointTrajectories,
     ObservationWindow,
     Rollouts,
+    StartState,
     Verdicts,
 )
 from wm_planner.world_models.world_model import WorldModel, WorldModelSpec
@@ -149,12 +150,13 @@ class RemoteFilter(Filter):
         self,
         chunks: ActionChunks,
         trajectories: JointTrajectories,
-        measured_joint_position: np.ndarray,
+        start: StartState,
     ) -> tuple[Verdicts, ...]:
         request = srv.Judge.Request(
             chunks=stages.chunks_to_message(chunks),
             trajectories=stages.trajectories_to_message(trajectories, self._joint_names),
-            measured_joint_position=flat(measured_joint_position),
+            measured_joint_position=flat(start.joint_position),
+            measured_joint_velocity=flat(start.joint_velocity),
         )
         response = self._judge.call(request)
         return tuple(verdict_from_message(verdict) for verdict in response.verdicts)

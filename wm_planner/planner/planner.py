@@ -27,6 +27,8 @@ from wm_planner.types import (
     ObservationWindow,
     Plan,
     Rollouts,
+    StartState,
+    Verdicts,
 )
 from wm_planner.world_models.world_model import WorldModel
 
@@ -87,7 +89,8 @@ class Planner:
             with timer("kinematics"):
                 trajectories = self.robot.trajectories(chunks, measured, joints)
             with timer("filter"):
-                judged = (judge.judge(chunks, trajectories, joints) for judge in self.filters)
+                start = StartState(joints, window.joint_velocity[-1])
+                judged = (judge.judge(chunks, trajectories, start) for judge in self.filters)
                 verdicts = tuple(itertools.chain.from_iterable(judged))
             with timer("score"):
                 context = ScoringContext(rollouts, chunks, goal, model)
@@ -102,7 +105,7 @@ class Planner:
         if np.isnan(total).all():
             plan = NoPlan(rollouts.start_ns, tell_rejections(rejections), verdicts)
         else:
-            plan = self._best(total, rollouts, chunks, trajectories)
+            plan = self._best(total, rollouts, chunks, trajectories, verdicts)
         return PlanReport(
             plan=plan,
             rollouts=rollouts,
@@ -141,15 +144,17 @@ class Planner:
         rollouts: Rollouts,
         chunks: ActionChunks,
         trajectories: JointTrajectories,
+        verdicts: Sequence[Verdicts],
     ) -> Plan:
         k = int(np.nanargmax(total_score))
+        slowdown = max((float(verdict.slowdown[k]) for verdict in verdicts), default=1.0)
         return Plan(
             plan_id=next(self._plan_ids),
             start_ns=rollouts.start_ns,
-            dt=rollouts.dt,
+            dt=rollouts.dt * slowdown,
             actions=chunks.actions[k],
             joint_position=trajectories.joint_position[k],
-            joint_velocity=trajectories.joint_velocity[k],
+            joint_velocity=trajectories.joint_velocity[k] / slowdown,
             gripper_width=trajectories.gripper_width[k],
             dream=rollouts.latents[k],
             bundle_hash=rollouts.bundle_hash,

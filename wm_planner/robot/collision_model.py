@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pinocchio as pin
 
+from wm_planner.robot.link_pairs import Configurations, LinkPairs, with_pairs
+from wm_planner.robot.swept_collisions import nearest_on_the_way
+
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class CollisionReport:
-    """How near N configurations come to touching themselves; negative is penetration.
+    """How near the robot comes to touching itself in N postures, or on N ways between postures.
 
-    A pair that can never meet, or a row that is not finite, measures inf or NaN and names "".
+    Negative is penetration. A pair that can never meet, or a row that is not finite, measures inf
+    or NaN and names "".
 
     Attributes:
         self_distance: shape (N,), within one arm or between an arm and the body, m.
@@ -62,6 +65,8 @@ class CollisionModel:
         geometry: pin.GeometryModel,
         side_of_joint: Sequence[int],
         allowed: set[frozenset[str]],
+        joints: Sequence[int],
+        configurations: Configurations,
         home: np.ndarray,
         samples: np.ndarray,
     ) -> None:
@@ -72,92 +77,64 @@ class CollisionModel:
             geometry: its collision shapes, without pairs.
             side_of_joint: for each joint of the model 0 (left), 1 (right) or -1 (body).
             allowed: pairs of link names that may touch.
-            home: the resting configuration, shape (1, nq).
-            samples: random configurations, shape (n, nq).
+            joints: the model's indices of the J joints that postures are given in.
+            configurations: makes configurations of postures.
+            home: the resting posture, shape (1, J).
+            samples: random postures, shape (n, J).
         """
-        self._model, self._data = model, model.createData()
-        self._links = [model.frames[shape.parentFrame].name for shape in geometry.geometryObjects]
+        links = [model.frames[shape.parentFrame].name for shape in geometry.geometryObjects]
         geometry = geometry.copy()
         geometry.addAllCollisionPairs()
         pairs = [(pair.first, pair.second) for pair in geometry.collisionPairs]
-        pairs = [pair for pair in pairs if frozenset(self._names(pair)) not in allowed]
-        touching = self._always_touching(geometry, pairs, np.vstack([home, samples]))
+        pairs = [(a, b) for a, b in pairs if frozenset((links[a], links[b])) not in allowed]
+        postures = configurations(np.vstack([home, samples]))
+        touching = _always_touching(model, geometry, pairs, postures)
         if touching:
-            names = ", ".join(sorted(" - ".join(self._names(pair)) for pair in touching))
+            names = ", ".join(sorted(f"{links[a]} - {links[b]}" for a, b in touching))
             logger.info("collision pairs left out because they always touch: %s", names)
         kept = [pair for pair in pairs if pair not in touching]
         sides = [side_of_joint[shape.parentJoint] for shape in geometry.geometryObjects]
         between = [pair for pair in kept if {sides[pair[0]], sides[pair[1]]} == {0, 1}]
         within = [pair for pair in kept if pair not in set(between)]
-        self._within = _with_pairs(geometry, within)
-        self._between = _with_pairs(geometry, between)
+        self._within, self._between = (
+            LinkPairs(model, geometry, group, joints, configurations) for group in (within, between)
+        )
 
     @property
     def pairs(self) -> set[frozenset[str]]:
         """Pairs of link names that are measured."""
-        groups = (self._within[0], self._between[0])
-        return {
-            frozenset(self._names((pair.first, pair.second)))
-            for group in groups
-            for pair in group.collisionPairs
-        }
+        return {frozenset(pair) for pair in self._within.names + self._between.names}
 
-    def measure(self, configurations: np.ndarray) -> CollisionReport:
-        """Return the distances of configurations of shape (N, nq)."""
-        within = self._nearest(self._within, configurations)
-        between = self._nearest(self._between, configurations)
-        return CollisionReport(*within, *between)
+    def measure(self, postures: np.ndarray) -> CollisionReport:
+        """Return the distances in postures of shape (N, J)."""
+        return CollisionReport(*self._within.nearest(postures), *self._between.nearest(postures))
 
-    def _nearest(
-        self, group: tuple[pin.GeometryModel, pin.GeometryData], configurations: np.ndarray
-    ) -> tuple[np.ndarray, tuple[str, ...]]:
-        geometry, data = group
-        distance = np.full(len(configurations), np.inf)
-        names = [""] * len(configurations)
-        distance[~np.isfinite(configurations).all(axis=1)] = np.nan
-        if len(geometry.collisionPairs) == 0:
-            return distance, tuple(names)
-        for row in np.flatnonzero(~np.isnan(distance)):
-            nearest = pin.computeDistances(
-                self._model, self._data, geometry, data, configurations[row]
-            )
-            distance[row] = data.distanceResults[nearest].min_distance
-            pair = geometry.collisionPairs[nearest]
-            names[row] = " - ".join(self._names((pair.first, pair.second)))
-        return distance, tuple(names)
+    def measure_ways(
+        self, start: np.ndarray, end: np.ndarray, self_clearance: float, inter_arm_clearance: float
+    ) -> CollisionReport:
+        """Return the smallest distances on straight ways between postures (N, J) and (N, J).
 
-    def _names(self, pair: tuple[int, int]) -> tuple[str, str]:
-        return self._links[pair[0]], self._links[pair[1]]
-
-    def _always_touching(
-        self,
-        geometry: pin.GeometryModel,
-        pairs: list[tuple[int, int]],
-        configurations: np.ndarray,
-    ) -> set[tuple[int, int]]:
-        touching = pairs
-        for configuration in configurations:
-            if not touching:
-                break
-            model, data = _with_pairs(geometry, touching)
-            pin.computeCollisions(self._model, self._data, model, data, configuration, False)
-            results = zip(touching, data.collisionResults, strict=True)
-            touching = [pair for pair, result in results if result.isCollision()]
-        return set(touching)
+        See `nearest_on_the_way`; clearances are in m.
+        """
+        return CollisionReport(
+            *nearest_on_the_way(self._within, start, end, self_clearance),
+            *nearest_on_the_way(self._between, start, end, inter_arm_clearance),
+        )
 
 
-def _with_pairs(
-    geometry: pin.GeometryModel, pairs: list[tuple[int, int]]
-) -> tuple[pin.GeometryModel, pin.GeometryData]:
-    chosen = geometry.copy()
-    chosen.removeAllCollisionPairs()
-    for first, second in pairs:
-        chosen.addCollisionPair(pin.CollisionPair(first, second))
-    data = chosen.createData()
-    with warnings.catch_warnings():
-        # Deprecated, but what pinocchio switches on: coal would start from the pair's last result,
-        # and a distance would depend, by 1e-6 m, on what was measured before it.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        for request in (*data.distanceRequests, *data.collisionRequests):
-            request.enable_cached_gjk_guess = False
-    return chosen, data
+def _always_touching(
+    model: pin.Model,
+    geometry: pin.GeometryModel,
+    pairs: list[tuple[int, int]],
+    configurations: np.ndarray,
+) -> set[tuple[int, int]]:
+    """Return the pairs that touch in every one of the configurations (N, nq)."""
+    touching, data = pairs, model.createData()
+    for configuration in configurations:
+        if not touching:
+            break
+        shapes, measured = with_pairs(geometry, touching)
+        pin.computeCollisions(model, data, shapes, measured, configuration, False)
+        results = zip(touching, measured.collisionResults, strict=True)
+        touching = [pair for pair, result in results if result.isCollision()]
+    return set(touching)

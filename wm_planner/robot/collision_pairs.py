@@ -31,9 +31,18 @@ def collision_model(rig: RigDescription, urdf: UrdfModel, limits: JointLimits) -
     lower, upper = np.maximum(limits.lower, -np.pi), np.minimum(limits.upper, np.pi)
     postures = generator.uniform(lower, upper, size=(SAMPLES, len(lower)))
     widths = generator.uniform(0.0, rig.max_gripper_width, size=(SAMPLES, 2))
-    samples = rig_configurations(rig, urdf, postures, widths)
-    home = rig_configurations(rig, urdf, rig.home[None], rig.max_gripper_width[None])
-    collisions = CollisionModel(model, urdf.geometry, side_of_joint, allowed, home, samples)
+    names = moving_joints(rig)
+    home = full_postures(rig, rig.home[None], rig.max_gripper_width[None])
+    collisions = CollisionModel(
+        model,
+        urdf.geometry,
+        side_of_joint,
+        allowed,
+        joints=[model.getJointId(name) for name in names],
+        configurations=lambda values: urdf.configurations(names, values),
+        home=home,
+        samples=full_postures(rig, postures, widths),
+    )
     report = collisions.measure(home)
     if report.distance[0] < 0.0:
         raise ConfigurationError(
@@ -44,15 +53,19 @@ def collision_model(rig: RigDescription, urdf: UrdfModel, limits: JointLimits) -
     return collisions
 
 
-def rig_configurations(
-    rig: RigDescription, urdf: UrdfModel, joint_position: np.ndarray, gripper_width: np.ndarray
+def moving_joints(rig: RigDescription) -> tuple[str, ...]:
+    """Return the J joints that move links: of the arms, then of the grippers."""
+    return rig.joint_names + tuple(name for hand in rig.hands for name in hand.gripper.joint_names)
+
+
+def full_postures(
+    rig: RigDescription, joint_position: np.ndarray, gripper_width: np.ndarray
 ) -> np.ndarray:
-    """Return pinocchio's configurations (N, nq) for arms (N, D) rad and widths (N, 2) m."""
-    names, values = rig.joint_names, [joint_position]
-    for side, hand in enumerate(rig.hands):
-        names += hand.gripper.joint_names
-        values.append(hand.gripper.joint_position(gripper_width[:, side]))
-    return urdf.configurations(names, np.concatenate(values, axis=1))
+    """Return postures (..., J) of arms (..., D) in rad and widths (..., 2) in m."""
+    fingers = [
+        hand.gripper.joint_position(gripper_width[..., side]) for side, hand in enumerate(rig.hands)
+    ]
+    return np.concatenate([joint_position, *fingers], axis=-1)
 
 
 def _disabled_pairs(rig: RigDescription, links: tuple[str, ...]) -> set[frozenset[str]]:

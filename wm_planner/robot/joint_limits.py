@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from xml.etree import ElementTree
 
 import numpy as np
 
 from wm_planner.errors import ConfigurationError
 from wm_planner.robot.rig_description import RigDescription
 from wm_planner.robot.urdf_model import UrdfModel
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,23 +24,57 @@ class JointLimits:
         upper: highest position, rad.
         velocity: largest, rad/s.
         acceleration: largest, rad/s^2.
+        jerk: largest, rad/s^3; inf where there is no limit.
     """
 
     lower: np.ndarray
     upper: np.ndarray
     velocity: np.ndarray
     acceleration: np.ndarray
+    jerk: np.ndarray
 
 
 def joint_limits(rig: RigDescription, urdf: UrdfModel) -> JointLimits:
     """Read the limits, and check that the rig file's postures respect them."""
     _check_postures(rig, urdf)
     lower, upper, velocity = np.array([urdf.joint_limits(name) for name in rig.joint_names]).T
-    acceleration = np.full(len(lower), rig.limits.acceleration)
-    arrays = (lower.copy(), upper.copy(), _velocity_limit(rig, velocity), acceleration)
+    acceleration = np.minimum(_attribute(rig, "acceleration"), rig.limits.acceleration)
+    jerk = np.minimum(_attribute(rig, "jerk"), rig.limits.jerk or np.inf)
+    unlimited = [name for name, limit in zip(rig.joint_names, jerk, strict=True) if limit == np.inf]
+    if unlimited:
+        logger.info(
+            "rig %s: neither %s nor limits.jerk in the rig file limits the jerk of %s: not judged",
+            *(rig.name, rig.urdf.name, ", ".join(unlimited)),
+        )
+    arrays = (lower.copy(), upper.copy(), _velocity_limit(rig, velocity), acceleration, jerk)
     for array in arrays:
         array.setflags(write=False)
     return JointLimits(*arrays)
+
+
+def _attribute(rig: RigDescription, name: str) -> np.ndarray:
+    """Return an attribute of the URDF's limits (D,); inf where a joint has none.
+
+    URDF 1.2 has acceleration and jerk there. Pinocchio does not read them.
+    """
+    limits = {
+        joint.get("name"): joint.find("limit")
+        for joint in ElementTree.parse(rig.urdf).getroot().iter("joint")
+    }
+    values = []
+    for joint in rig.joint_names:
+        limit = limits[joint]
+        text = limit.get(name, "inf") if limit is not None else "inf"
+        try:
+            value = float(text)
+        except ValueError:
+            value = np.nan
+        if not value > 0.0:
+            raise ConfigurationError(
+                f"{rig.urdf}: limit of {joint}: got {name} {text!r}, expected a number above 0"
+            )
+        values.append(value)
+    return np.array(values)
 
 
 def _velocity_limit(rig: RigDescription, from_urdf: np.ndarray) -> np.ndarray:

@@ -57,10 +57,12 @@ class LimitsDescription:
     Attributes:
         acceleration: largest, rad/s^2 (m/s^2 for a sliding joint); a URDF cannot say it.
         velocity: largest, rad/s, where less than the URDF's is wanted; None for the URDF's.
+        jerk: largest, rad/s^3; None where only the URDF limits it, or nothing does.
     """
 
     acceleration: float
     velocity: float | None
+    jerk: float | None = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def load_rig(path: Path) -> RigDescription:
     hands = rig.section("hands", HANDS)
     left, right = (read_hand(hands, side) for side in HANDS)
     _check_distinct(hands, left, right)
-    limits = rig.section("limits", ("acceleration", "velocity"))
+    limits = rig.section("limits", ("acceleration", "velocity", "jerk"))
     topics = rig.section("topics", ("joint_states", "emergency_stop"))
     cameras = rig.section("cameras")
     return RigDescription(
@@ -167,6 +169,7 @@ def load_rig(path: Path) -> RigDescription:
             velocity=_above_zero(limits, "velocity", "rad/s")
             if "velocity" in limits.data
             else None,
+            jerk=_above_zero(limits, "jerk", "rad/s^3") if "jerk" in limits.data else None,
         ),
         workspace=_read_workspace(rig.section("workspace", ("lower", "upper"))),
         cameras=MappingProxyType({name: _read_camera(cameras, name) for name in cameras.data}),

@@ -8,7 +8,7 @@ from wm_planner import actions
 from wm_planner.errors import ShapeError
 from wm_planner.robot import inverse_kinematics
 from wm_planner.robot.collision_model import CollisionReport
-from wm_planner.robot.collision_pairs import collision_model, rig_configurations
+from wm_planner.robot.collision_pairs import collision_model, full_postures
 from wm_planner.robot.inverse_kinematics import InverseKinematicsSettings
 from wm_planner.robot.joint_limits import joint_limits
 from wm_planner.robot.rig_description import RigDescription
@@ -29,6 +29,8 @@ class RobotModel:
         position_upper: shape (D,), rad.
         velocity_limit: shape (D,), rad/s.
         acceleration_limit: shape (D,), rad/s^2.
+        jerk_limit: shape (D,), rad/s^3; inf where neither URDF nor rig file gives one.
+        joint_units: D times "rad", or "m" for a sliding joint.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class RobotModel:
         limits = joint_limits(rig, self._urdf)
         self.position_lower, self.position_upper = limits.lower, limits.upper
         self.velocity_limit, self.acceleration_limit = limits.velocity, limits.acceleration
+        self.jerk_limit = limits.jerk
+        self.joint_units = self._urdf.units(self.joint_names)
         self._collisions = collision_model(rig, self._urdf, limits)
 
     def forward_kinematics(self, joint_position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,6 +64,28 @@ class RobotModel:
     def hand_poses(self, joint_position: np.ndarray, gripper_width: np.ndarray) -> HandPoses:
         """Return poses with leading axes (...) of joints (..., D) and widths (..., 2) in m."""
         return HandPoses(*self.forward_kinematics(joint_position), gripper_width)
+
+    def condition_number(self, joint_position: np.ndarray, length: float) -> np.ndarray:
+        """Return the condition number of each arm's Jacobian, shape (..., 2).
+
+        1 is best. An arm that cannot move its tool in some direction measures inf, and joints that
+        are not finite NaN. Of an arm with fewer than six joints it is that of what it can do.
+
+        Args:
+            joint_position: shape (..., D), rad.
+            length: motion of the tool that counts as much as a turn by 1 rad, m.
+        """
+        joint_position = self._checked(joint_position)
+        q = self._chains.gather(joint_position.reshape(-1, len(self.joint_names)))
+        usable = np.isfinite(q).all(axis=(1, 2))
+        _, _, jacobian = self._chains.jacobian(q[usable])
+        jacobian[:, :, :3] /= length
+        condition = np.full((len(q), 2), np.nan)
+        for side, movable in enumerate(self._chains.movable):
+            values = np.linalg.svd(jacobian[:, side][..., movable], compute_uv=False)
+            with np.errstate(divide="ignore"):
+                condition[usable, side] = values[:, 0] / values[:, -1]
+        return condition.reshape(*joint_position.shape[:-1], 2)
 
     def inverse_kinematics(
         self, targets: HandPoses, start: np.ndarray
@@ -129,14 +155,42 @@ class RobotModel:
         joint_position = self._checked(joint_position)
         if gripper_width is None:
             gripper_width = np.tile(self.rig.max_gripper_width, (len(joint_position), 1))
-        return self._collisions.measure(
-            rig_configurations(self.rig, self._urdf, joint_position, gripper_width)
+        return self._collisions.measure(self._full(joint_position, gripper_width))
+
+    def collisions_on_the_way(
+        self,
+        joint_position: np.ndarray,
+        gripper_width: np.ndarray,
+        self_clearance: float,
+        inter_arm_clearance: float,
+    ) -> CollisionReport:
+        """Measure how near the arms come to touching themselves all along paths.
+
+        Between two postures all joints move at the same share of their way.
+
+        Args:
+            joint_position: K paths of H + 1 postures, shape (K, H + 1, D), rad.
+            gripper_width: shape (K, H + 1, 2), m.
+            self_clearance: distance that is enough within an arm, m; a way that is nearer than
+                that is not measured any further.
+            inter_arm_clearance: the same between the arms, m.
+
+        Returns:
+            K H rows: the ways to the second posture of each path and on.
+        """
+        postures = self._full(self._checked(joint_position), gripper_width)
+        start, end = (
+            part.reshape(-1, postures.shape[-1]) for part in (postures[:, :-1], postures[:, 1:])
         )
+        return self._collisions.measure_ways(start, end, self_clearance, inter_arm_clearance)
 
     @property
     def collision_pairs(self) -> set[frozenset[str]]:
         """Pairs of links that `collisions` measures."""
         return self._collisions.pairs
+
+    def _full(self, joint_position: np.ndarray, gripper_width: np.ndarray) -> np.ndarray:
+        return full_postures(self.rig, joint_position, gripper_width)
 
     def _checked(self, joint_position: np.ndarray) -> np.ndarray:
         joint_position = np.asarray(joint_position, dtype=np.float64)

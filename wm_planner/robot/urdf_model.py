@@ -10,6 +10,7 @@ import pinocchio as pin
 from wm_planner.errors import ConfigurationError, UnknownNameError
 from wm_planner.robot.hand_description import HandDescription
 from wm_planner.robot.kinematic_chains import Chain, Joint, KinematicChains
+from wm_planner.robot.link_pairs import slides
 from wm_planner.robot.rig_description import RigDescription
 
 
@@ -39,6 +40,11 @@ class UrdfModel:
             return -np.inf, np.inf, velocity
         lower = float(self.model.lowerPositionLimit[joint.idx_q])
         return lower, float(self.model.upperPositionLimit[joint.idx_q]), velocity
+
+    def units(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return "m" for each joint that slides, "rad" for each that turns."""
+        joints = [self.model.joints[self.model.getJointId(name)] for name in names]
+        return tuple("m" if slides(joint) else "rad" for joint in joints)
 
     def configurations(self, names: tuple[str, ...], values: np.ndarray) -> np.ndarray:
         """Return pinocchio's configurations (N, nq) for positions (N, len(names)) of all joints."""

@@ -8,6 +8,7 @@ from wm_planner.types.candidates import ActionChunks, JointTrajectories, Rollout
 from wm_planner.types.hand_poses import HANDS, HandPoses
 from wm_planner.types.observations import Goal, Observation, ObservationWindow
 from wm_planner.types.plans import Command, NoPlan, Plan, ReplanReason
+from wm_planner.types.start_state import StartState
 from wm_planner.types.verdicts import RejectionReason, Verdicts
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "ReplanReason",
     "Rollouts",
     "Scores",
+    "StartState",
     "Verdicts",
 ]

@@ -29,7 +29,7 @@ class Plan:
     Attributes:
         plan_id: counts up from 1 within a run.
         start_ns: stamp of the newest observed frame.
-        dt: spacing of the rows, s.
+        dt: spacing of the rows, s; more than the dream's where the arms are to be slower.
         actions: shape (H, 20), relative 20-D actions.
         joint_position: shape (H, D), rad.
         joint_velocity: shape (H, D), rad/s.

@@ -19,11 +19,17 @@ class RejectionReason(str, Enum):
     JOINT_POSITION = "JOINT_POSITION"
     JOINT_VELOCITY = "JOINT_VELOCITY"
     JOINT_ACCELERATION = "JOINT_ACCELERATION"
+    JOINT_JERK = "JOINT_JERK"
+    SINGULARITY = "SINGULARITY"
     SELF_COLLISION = "SELF_COLLISION"
     INTER_ARM_COLLISION = "INTER_ARM_COLLISION"
     WORKSPACE = "WORKSPACE"
     GRIPPER_RANGE = "GRIPPER_RANGE"
     START_STATE = "START_STATE"
+    SEAM = "SEAM"
+    FAR_FROM_REFERENCE = "FAR_FROM_REFERENCE"
+    FAR_FROM_DEMONSTRATIONS = "FAR_FROM_DEMONSTRATIONS"
+    FAR_FROM_CONSENSUS = "FAR_FROM_CONSENSUS"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +44,8 @@ class Verdicts:
         unit: "rad", "m", "rad/s"...
         where: K names of the hand, joint or pair of bodies at the worst value, or "".
         first_bad_step: shape (K,), int64, first step over the limit, -1 when none is.
+        slowdown: shape (K,), how many times slower than dreamed a candidate has to be carried out;
+            None for 1 throughout.
     """
 
     filter: str
@@ -47,6 +55,7 @@ class Verdicts:
     unit: str
     where: tuple[str, ...]
     first_bad_step: np.ndarray
+    slowdown: np.ndarray = None  # type: ignore[assignment]  # filled in below
 
     def __post_init__(self) -> None:
         """Check the shapes and freeze the arrays."""
@@ -56,6 +65,11 @@ class Verdicts:
         step = frozen_array(f"{label}.first_bad_step", self.first_bad_step, ("K",), np.int64, axes)
         if len(self.where) != axes["K"]:
             raise ShapeError(f"{label}.where has {len(self.where)} names, expected {axes['K']}")
+        slowdown = np.ones(axes["K"]) if self.slowdown is None else self.slowdown
+        slowdown = frozen_array(f"{label}.slowdown", slowdown, ("K",), np.float64, axes)
+        if not (slowdown >= 1.0).all():
+            raise ShapeError(f"{label}.slowdown is {slowdown.min()}, expected at least 1")
+        object.__setattr__(self, "slowdown", slowdown)
         object.__setattr__(self, "measured", measured)
         object.__setattr__(self, "first_bad_step", step)
         object.__setattr__(self, "where", tuple(self.where))
@@ -72,7 +86,9 @@ class Verdicts:
         limit = f"{self.limit:.4g} {self.unit}".rstrip()
         at = f" at {self.where[k]}" if self.where[k] else ""
         if self.accepted[k]:
-            return f"candidate {k}: {name} {value}{at} is within {limit}"
+            slower = float(self.slowdown[k])
+            pace = f", if carried out {slower:.1f} times slower" if slower > 1.0 else ""
+            return f"candidate {k}: {name} {value}{at} is within {limit}{pace}"
         step = int(self.first_bad_step[k])
         when = f", first at step {step}" if step >= 0 else ""
         return f"candidate {k}: {name} {value}{at} is over {limit}{when} ({self.filter})"

@@ -100,6 +100,7 @@ def verdict_to_message(verdicts: Verdicts) -> msg.Verdict:
         where=list(verdicts.where),
         first_bad_step=flat(verdicts.first_bad_step, "i"),
         accepted=[bool(value) for value in verdicts.accepted],
+        slowdown=flat(verdicts.slowdown),
     )
 
 
@@ -113,6 +114,7 @@ def verdict_from_message(message: msg.Verdict) -> Verdicts:
         unit=message.unit,
         where=tuple(message.where),
         first_bad_step=np.array(message.first_bad_step, np.int64),
+        slowdown=np.array(message.slowdown),
     )
 
 

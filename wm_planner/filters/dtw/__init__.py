@@ -1,0 +1,1 @@
+"""Distances between hand trajectories that forgive a difference in timing."""
