@@ -16,9 +16,13 @@ PACKAGE = Path(__file__).resolve().parents[1] / "wm_planner"
 # second column says so. Every module belongs to a part: a new top-level one needs a place here.
 TIERS = [
     ({"types", "errors", "settings", "share_folder"}, True),
-    ({"actions", "bundle", "registry", "robot", "onnx_session", "video_pipeline", "images"}, True),
+    (
+        {"actions", "bundle", "registry", "robot", "onnx_session"}
+        | {"video_pipeline", "images", "messages"},
+        True,
+    ),
     ({"world_models", "inverse_dynamics", "filters", "scorers", "rigs"}, False),
-    ({"observation_history", "planner", "executor", "drift"}, True),
+    ({"observation_history", "observing", "planner", "task", "executor", "drift"}, True),
     ({"assembly", "closed_loop", "open_loop"}, True),
     ({"replay", "datasets", "training", "nodes"}, False),
     ({"cli", "commands"}, True),

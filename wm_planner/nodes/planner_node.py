@@ -10,25 +10,25 @@ from sensor_msgs.msg import Image, JointState
 from wm_planner import msg
 from wm_planner.assembly import build_scorers, load_bundles
 from wm_planner.errors import ConfigurationError, WmPlannerError
+from wm_planner.messages.arrays import to_ns
+from wm_planner.messages.images import image_from_message
+from wm_planner.messages.plans import command_from_message
 from wm_planner.nodes import topics
 from wm_planner.nodes.configured import declare_config, read_config
-from wm_planner.nodes.conversions.arrays import to_ns
-from wm_planner.nodes.conversions.images import image_from_message
-from wm_planner.nodes.conversions.plans import command_from_message
 from wm_planner.nodes.execute_task_server import ExecuteTaskServer
 from wm_planner.nodes.heartbeat import FAST_PERIOD_S
-from wm_planner.nodes.joint_reader import JointReader
 from wm_planner.nodes.mailbox import Mailbox
-from wm_planner.nodes.observation_assembler import ObservationAssembler
 from wm_planner.nodes.parameters import Parameters
 from wm_planner.nodes.planner_publishers import PlannerPublishers
 from wm_planner.nodes.remote_stages import remote_stages
 from wm_planner.nodes.stage_node import StageNode
 from wm_planner.nodes.stages import LocalStages
-from wm_planner.nodes.task_runner import Outcome, TaskRunner, TaskSettings
+from wm_planner.observing.joint_reader import JointReader
+from wm_planner.observing.observation_assembler import ObservationAssembler
 from wm_planner.planner import Planner, PlannerSettings
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.robot.robot_model import RobotModel
+from wm_planner.task.task_runner import Outcome, TaskRunner, TaskSettings
 from wm_planner.types import Goal, ReplanReason
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from rosbags.rosbag2 import Reader
 
 from wm_planner.errors import DataError
-from wm_planner.nodes.bag_types import bag_types
+from wm_planner.messages.bag_types import bag_types
 
 CAMERA_TYPE = "sensor_msgs/msg/Image"
 

@@ -7,8 +7,8 @@ from collections import Counter, deque
 
 import numpy as np
 
-from wm_planner.nodes.joint_history import JointHistory, JointSample
 from wm_planner.observation_history import ObservationHistory
+from wm_planner.observing.joint_history import JointHistory, JointSample
 from wm_planner.robot.robot_model import RobotModel
 from wm_planner.types import Command, Observation, ObservationWindow
 

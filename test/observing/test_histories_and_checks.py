@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from painted_rig import RIG, ROBOT
 
-from wm_planner.nodes.frame_checks import FrameChecks, FrameSettings
-from wm_planner.nodes.input_watch import InputWatch
-from wm_planner.nodes.joint_history import JointHistory, JointSample
-from wm_planner.nodes.observation_assembler import ObservationAssembler
+from wm_planner.observing.frame_checks import FrameChecks, FrameSettings
+from wm_planner.observing.joint_history import JointHistory, JointSample
+from wm_planner.observing.observation_assembler import ObservationAssembler
 from wm_planner.robot.rig_description import CameraDescription
 from wm_planner.types import Command
 
@@ -74,14 +73,6 @@ def test_frames_must_come_in_order_until_the_clock_itself_goes_back():
     assert checks.problem(NOW - SECOND // 10, NOW, 6, 8) == "STAMP_NOT_NEWER"
     earlier = NOW - 60 * SECOND
     assert checks.problem(earlier, earlier, 6, 8) == ""
-
-
-def test_an_input_watch_names_who_is_silent():
-    watch = InputWatch(["camera head"])
-    assert watch.complaint(NOW, 0.5) == "camera head was never heard"
-    watch.heard("camera head", NOW)
-    assert watch.complaint(NOW + SECOND // 4, 0.5) == ""
-    assert watch.complaint(NOW + SECOND, 0.5) == "camera head silent for 1.00 s"
 
 
 def image() -> np.ndarray:
