@@ -33,7 +33,7 @@ from wm_planner.types import Goal, ReplanReason
 
 
 class PlannerNode(StageNode):
-    """Serves one task at a time; each frame wakes the worker, which looks and plans where due.
+    """Serves one task at a time; each observation wakes the worker, which looks and plans.
 
     Args:
         stages: those of the same process; None to reach them through their services.
@@ -97,13 +97,12 @@ class PlannerNode(StageNode):
     def _frame(self, message: Image) -> None:
         stamp_ns = to_ns(message.header.stamp)
         if self.is_active and self._assembler.add_frame(stamp_ns, image_from_message(message)):
-            task = self._task
-            if task is not None and task.status.outcome is None and self._mailbox is not None:
-                self._mailbox.put(lambda: self._cycle(task))
+            self._wake()
 
     def _joints(self, message: JointState) -> None:
         try:
-            self._assembler.add_joints(self._reader.read(message))
+            if self._assembler.add_joints(self._reader.read(message)):
+                self._wake()
         except WmPlannerError as error:
             self.get_logger().error(str(error), throttle_duration_sec=5.0)
 
@@ -116,6 +115,12 @@ class PlannerNode(StageNode):
             task.end(Outcome.STOPPED, message.reason)
         elif task is not None and message.state == msg.ExecutorState.STOPPED:
             task.replan_after(to_ns(message.stamp), ReplanReason.STALE_OBSERVATION)
+
+    def _wake(self) -> None:
+        """Have the worker look at the newest observation."""
+        task = self._task
+        if task is not None and task.status.outcome is None and self._mailbox is not None:
+            self._mailbox.put(lambda: self._cycle(task))
 
     # -- the task: called by the action server's thread -------------------------------------------
     def _begin(self, goal: Goal, timeout_s: float) -> TaskRunner:
