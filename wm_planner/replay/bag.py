@@ -84,9 +84,14 @@ class Bag:
         return self._opened().message_count
 
     @property
-    def definitions(self) -> dict[str, tuple[str, str]]:
-        """Text of the message definition and type hash by type, where the bag holds them."""
-        return {c.msgtype: (c.msgdef.data, c.digest) for c in self._opened().connections}
+    def is_ros2(self) -> bool:
+        """Whether its messages are CDR, as those of ROS 2."""
+        return bool(self._opened().is2)
+
+    def types_for(self, kind: str) -> Typestore | None:
+        """Return a store that knows a message type, the bag's own first; None where none does."""
+        stores = (self._opened().typestore, self._own)
+        return next((store for store in stores if kind in store.fielddefs), None)
 
     def records(self, topics: Collection[str] | None = None) -> Iterator[Record]:
         """Yield messages in the order of recording, of these topics or of all.
