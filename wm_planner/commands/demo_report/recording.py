@@ -108,6 +108,18 @@ def read_recording(bag: Path, camera_topic: str) -> Recording:
     )
 
 
+def read_reports(bag: Path, topic: str) -> Recording:
+    """Return only the planning cycles (wm_planner/msg/PlanReport) of a topic of a bag."""
+    types = bag_types()
+    with Reader(bag) as reader:
+        chosen = [c for c in reader.connections if c.topic == topic]
+        reports = [
+            (stamp_ns, types.deserialize_cdr(data, connection.msgtype))
+            for connection, stamp_ns, data in (reader.messages(chosen) if chosen else ())
+        ]
+    return Recording([], [], reports, [], [], [])
+
+
 def _plan(sent_ns: int, message: Any) -> RecordedPlan:
     shape = tuple(int(size) for size in message.dream_shape)
     dream = np.frombuffer(message.dream.tobytes(), "<f2").reshape(shape)
