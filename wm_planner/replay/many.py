@@ -60,7 +60,7 @@ def output_hash(results: Sequence[Result]) -> str:
     """Return one hash over all replays, in their order."""
     total = ""
     for result in results:
-        total = chained(total, result.get("output_hash", result.get("error", "")))
+        total = chained(total, str(result.get("output_hash") or result["error"]))
     return total
 
 
