@@ -17,20 +17,12 @@ PACKAGE = Path(__file__).resolve().parents[1] / "wm_planner"
 TIERS = [
     ({"types", "errors", "settings", "share_folder"}, True),
     (
-        {
-            "actions",
-            "bundle",
-            "registry",
-            "robot",
-            "onnx_session",
-            "video_pipeline",
-            "images",
-            "films",
-        },
+        {"actions", "bundle", "registry", "robot", "onnx_session"}
+        | {"video_pipeline", "images", "films", "messages"},
         True,
     ),
     ({"world_models", "inverse_dynamics", "filters", "scorers", "rigs"}, False),
-    ({"observation_history", "planner", "executor", "drift"}, True),
+    ({"observation_history", "observing", "planner", "task", "executor", "drift"}, True),
     ({"assembly", "closed_loop", "open_loop"}, True),
     ({"replay", "datasets", "training", "nodes"}, False),
     ({"cli", "commands"}, True),

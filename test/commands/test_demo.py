@@ -16,7 +16,7 @@ from painted_mujoco_rig import environment_with_painted_rig
 from painted_rig import write_config
 from rosbags.rosbag2 import Reader
 
-from wm_planner.nodes.bag_types import bag_types
+from wm_planner.messages.bag_types import bag_types
 
 pytestmark = pytest.mark.slow
 

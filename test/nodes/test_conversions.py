@@ -9,8 +9,12 @@ import pytest
 from sensor_msgs.msg import CompressedImage, JointState
 
 from wm_planner.errors import DataError
+from wm_planner.messages import images as sent_images
+from wm_planner.messages import joints as sent_joints
+from wm_planner.messages import plans as sent_plans
+from wm_planner.messages.arrays import to_ns
 from wm_planner.nodes.conversions import images, joints, plans, stages
-from wm_planner.nodes.conversions.arrays import to_ns, to_stamp
+from wm_planner.nodes.conversions.arrays import to_stamp
 from wm_planner.rigs.joint_trajectory_controller import JointTrajectory
 from wm_planner.types import (
     ActionChunks,
@@ -66,8 +70,8 @@ def test_plans_survive_the_wire_and_are_put_into_the_wanted_joint_order():
         candidate=2,
     )
     message = plans.plan_to_message(plan, NAMES)
-    assert_same(plan, plans.plan_from_message(message, NAMES))
-    turned = plans.plan_from_message(message, NAMES[::-1])
+    assert_same(plan, sent_plans.plan_from_message(message, NAMES))
+    turned = sent_plans.plan_from_message(message, NAMES[::-1])
     np.testing.assert_array_equal(turned.joint_position, plan.joint_position[:, ::-1])
 
 
@@ -91,13 +95,13 @@ def test_damaged_plans_are_refused(change, reason):
     for name, value in change.items():
         setattr(message, name, value)
     with pytest.raises(DataError, match=reason):
-        plans.plan_from_message(message, NAMES)
+        sent_plans.plan_from_message(message, NAMES)
 
 
 def test_commands_survive_the_wire():
     command = Command(STAMP, random(D), random(D), random(2), plan_id=3, step=1)
     assert_same(
-        command, plans.command_from_message(plans.command_to_message(command, NAMES), NAMES)
+        command, sent_plans.command_from_message(plans.command_to_message(command, NAMES), NAMES)
     )
 
 
@@ -114,7 +118,7 @@ def test_verdicts_survive_the_wire_and_nan_stays_a_rejection():
     )
     message = plans.verdict_to_message(verdicts)
     assert list(message.accepted) == [True, False, False]
-    assert_same(verdicts, plans.verdict_from_message(message))
+    assert_same(verdicts, sent_plans.verdict_from_message(message))
 
 
 def test_windows_survive_the_wire():
@@ -151,7 +155,7 @@ def test_what_passes_between_stages_survives_the_wire():
 
 def test_images_survive_the_wire():
     message = images.image_to_message(picture(), STAMP, "head")
-    np.testing.assert_array_equal(images.image_from_message(message), picture())
+    np.testing.assert_array_equal(sent_images.image_from_message(message), picture())
 
 
 @pytest.mark.parametrize("encoding", ["bgr8", "bgra8", "rgba8"])
@@ -163,7 +167,7 @@ def test_other_colour_orders_are_understood_and_padding_is_skipped(encoding):
     pixels[..., :3] = picture()[..., order]
     message = images.image_to_message(picture())
     message.encoding, message.step, message.data = encoding, 40, array("B", rows.tobytes())
-    np.testing.assert_array_equal(images.image_from_message(message), picture())
+    np.testing.assert_array_equal(sent_images.image_from_message(message), picture())
 
 
 @pytest.mark.parametrize(
@@ -180,7 +184,7 @@ def test_images_whose_sizes_contradict_each_other_are_refused(change, reason):
     for name, value in change.items():
         setattr(message, name, value)
     with pytest.raises(DataError, match=reason):
-        images.image_from_message(message)
+        sent_images.image_from_message(message)
 
 
 def test_a_cut_jpeg_is_refused_and_a_whole_one_is_read():
@@ -188,16 +192,18 @@ def test_a_cut_jpeg_is_refused_and_a_whole_one_is_read():
 
     smooth = np.full((32, 32, 3), (200, 30, 60), np.uint8)
     data = cv2.imencode(".jpg", smooth[..., ::-1])[1].tobytes()
-    read = images.image_from_compressed(CompressedImage(format="jpeg", data=array("B", data)))
+    read = sent_images.image_from_compressed(CompressedImage(format="jpeg", data=array("B", data)))
     assert np.abs(read.astype(int) - smooth).max() < 8
     for broken in (data[: len(data) // 2], b"nonsense", b""):
         with pytest.raises(DataError, match="compressed image"):
-            images.image_from_compressed(CompressedImage(format="jpeg", data=array("B", broken)))
+            sent_images.image_from_compressed(
+                CompressedImage(format="jpeg", data=array("B", broken))
+            )
 
 
 def test_joint_states_are_read_by_name():
     message = joints.joint_state_to_message(NAMES, np.arange(4.0), np.arange(4.0) / 10, STAMP)
-    position, velocity = joints.joint_state_from_message(message, ("c", "a"))
+    position, velocity = sent_joints.joint_state_from_message(message, ("c", "a"))
     assert position.tolist() == [2, 0]
     assert velocity == pytest.approx([0.2, 0.0])
 
@@ -213,7 +219,7 @@ def test_joint_states_are_read_by_name():
 )
 def test_joint_states_that_cannot_be_trusted_are_refused(message, reason):
     with pytest.raises(DataError, match=reason):
-        joints.joint_state_from_message(message, ("a", "b"))
+        sent_joints.joint_state_from_message(message, ("a", "b"))
 
 
 def test_joint_trajectories_survive_the_wire():

@@ -17,8 +17,8 @@ from wm_planner.nodes.graph_session import ros_context
 from wm_planner.nodes.heartbeat import HeartbeatWatch
 from wm_planner.nodes.parameters import Parameters
 from wm_planner.nodes.stage_node import StageNode
-from wm_planner.nodes.task_runner import TaskSettings
 from wm_planner.planner import PlannerSettings
+from wm_planner.task.task_runner import TaskSettings
 
 
 @pytest.fixture(scope="module")

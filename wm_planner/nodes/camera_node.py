@@ -11,17 +11,14 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from wm_planner.errors import ConfigurationError, DataError
+from wm_planner.messages.arrays import to_ns
+from wm_planner.messages.images import image_from_compressed, image_from_message
 from wm_planner.nodes.configured import declare_config, read_config
-from wm_planner.nodes.conversions.arrays import to_ns
-from wm_planner.nodes.conversions.images import (
-    image_from_compressed,
-    image_from_message,
-    image_to_message,
-)
-from wm_planner.nodes.frame_checks import FrameChecks, FrameSettings
+from wm_planner.nodes.conversions.images import image_to_message
 from wm_planner.nodes.parameters import Parameters
 from wm_planner.nodes.stage_node import StageNode
 from wm_planner.nodes.topics import DIAGNOSTICS_TOPIC, RELIABLE_QOS, SENSOR_QOS, frames_topic
+from wm_planner.observing.frame_checks import FrameChecks, FrameSettings
 from wm_planner.robot.rig_description import CameraDescription, find_rig
 
 REPORT_PERIOD_S = 1.0

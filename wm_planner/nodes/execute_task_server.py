@@ -14,9 +14,9 @@ from rclpy.node import Node
 
 from wm_planner.action import ExecuteTask
 from wm_planner.errors import DataError, WmPlannerError
-from wm_planner.nodes.conversions.images import image_from_message
-from wm_planner.nodes.task_runner import Outcome, TaskRunner, TaskStatus
+from wm_planner.messages.images import image_from_message
 from wm_planner.nodes.topics import EXECUTE_TASK_ACTION
+from wm_planner.task.task_runner import Outcome, TaskRunner, TaskStatus
 from wm_planner.types import Goal, Plan
 
 FEEDBACK_PERIOD_S = 0.2

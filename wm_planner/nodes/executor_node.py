@@ -19,16 +19,16 @@ from std_srvs.srv import Trigger
 from wm_planner import msg
 from wm_planner.errors import WmPlannerError
 from wm_planner.executor import Executor, ExecutorSettings, ExecutorState, Hold
+from wm_planner.messages.plans import plan_from_message
 from wm_planner.nodes import topics
 from wm_planner.nodes.command_publisher import CommandPublisher
 from wm_planner.nodes.configured import declare_config, read_config
-from wm_planner.nodes.conversions.plans import plan_from_message
 from wm_planner.nodes.executor_reporter import ExecutorReporter
 from wm_planner.nodes.heartbeat import HeartbeatPublisher
 from wm_planner.nodes.input_watch import InputWatch
-from wm_planner.nodes.joint_reader import JointReader
 from wm_planner.nodes.parameters import Parameters
 from wm_planner.nodes.ticker import Ticker
+from wm_planner.observing.joint_reader import JointReader
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.robot.robot_model import RobotModel
 from wm_planner.settings import setting

@@ -9,10 +9,11 @@ import numpy as np
 from wm_planner import srv
 from wm_planner.assembly import build_filters
 from wm_planner.errors import ConfigurationError
+from wm_planner.messages.plans import column_order
 from wm_planner.nodes import topics
 from wm_planner.nodes.configured import declare_config, read_config
 from wm_planner.nodes.conversions import stages as convert
-from wm_planner.nodes.conversions.plans import column_order, verdict_to_message
+from wm_planner.nodes.conversions.plans import verdict_to_message
 from wm_planner.nodes.mailbox import Mailbox
 from wm_planner.nodes.stage_node import StageNode
 from wm_planner.nodes.stage_service import StageService

@@ -10,10 +10,10 @@ from wm_planner import actions, srv
 from wm_planner.assembly import open_inverse_dynamics
 from wm_planner.bundle import INVERSE_DYNAMICS, load_bundle
 from wm_planner.errors import ConfigurationError
+from wm_planner.messages.arrays import unflat
 from wm_planner.nodes import topics
 from wm_planner.nodes.configured import declare_config, read_config
 from wm_planner.nodes.conversions import stages as convert
-from wm_planner.nodes.conversions.arrays import unflat
 from wm_planner.nodes.mailbox import Mailbox
 from wm_planner.nodes.stage_node import StageNode
 from wm_planner.nodes.stage_service import StageService

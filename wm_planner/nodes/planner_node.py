@@ -10,30 +10,30 @@ from sensor_msgs.msg import Image, JointState
 from wm_planner import msg
 from wm_planner.assembly import build_scorers, load_bundles
 from wm_planner.errors import ConfigurationError, WmPlannerError
+from wm_planner.messages.arrays import to_ns
+from wm_planner.messages.images import image_from_message
+from wm_planner.messages.plans import command_from_message
 from wm_planner.nodes import topics
 from wm_planner.nodes.configured import declare_config, read_config
-from wm_planner.nodes.conversions.arrays import to_ns
-from wm_planner.nodes.conversions.images import image_from_message
-from wm_planner.nodes.conversions.plans import command_from_message
 from wm_planner.nodes.execute_task_server import ExecuteTaskServer
 from wm_planner.nodes.heartbeat import FAST_PERIOD_S
-from wm_planner.nodes.joint_reader import JointReader
 from wm_planner.nodes.mailbox import Mailbox
-from wm_planner.nodes.observation_assembler import ObservationAssembler
 from wm_planner.nodes.parameters import Parameters
 from wm_planner.nodes.planner_publishers import PlannerPublishers
 from wm_planner.nodes.remote_stages import remote_stages
 from wm_planner.nodes.stage_node import StageNode
 from wm_planner.nodes.stages import LocalStages
-from wm_planner.nodes.task_runner import Outcome, TaskRunner, TaskSettings
+from wm_planner.observing.joint_reader import JointReader
+from wm_planner.observing.observation_assembler import ObservationAssembler
 from wm_planner.planner import Planner, PlannerSettings
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.robot.robot_model import RobotModel
+from wm_planner.task.task_runner import Outcome, TaskRunner, TaskSettings
 from wm_planner.types import Goal, ReplanReason
 
 
 class PlannerNode(StageNode):
-    """Serves one task at a time; each frame wakes the worker, which looks and plans where due.
+    """Serves one task at a time; each observation wakes the worker, which looks and plans.
 
     Args:
         stages: those of the same process; None to reach them through their services.
@@ -97,13 +97,12 @@ class PlannerNode(StageNode):
     def _frame(self, message: Image) -> None:
         stamp_ns = to_ns(message.header.stamp)
         if self.is_active and self._assembler.add_frame(stamp_ns, image_from_message(message)):
-            task = self._task
-            if task is not None and task.status.outcome is None and self._mailbox is not None:
-                self._mailbox.put(lambda: self._cycle(task))
+            self._wake()
 
     def _joints(self, message: JointState) -> None:
         try:
-            self._assembler.add_joints(self._reader.read(message))
+            if self._assembler.add_joints(self._reader.read(message)):
+                self._wake()
         except WmPlannerError as error:
             self.get_logger().error(str(error), throttle_duration_sec=5.0)
 
@@ -116,6 +115,12 @@ class PlannerNode(StageNode):
             task.end(Outcome.STOPPED, message.reason)
         elif task is not None and message.state == msg.ExecutorState.STOPPED:
             task.replan_after(to_ns(message.stamp), ReplanReason.STALE_OBSERVATION)
+
+    def _wake(self) -> None:
+        """Have the worker look at the newest observation."""
+        task = self._task
+        if task is not None and task.status.outcome is None and self._mailbox is not None:
+            self._mailbox.put(lambda: self._cycle(task))
 
     # -- the task: called by the action server's thread -------------------------------------------
     def _begin(self, goal: Goal, timeout_s: float) -> TaskRunner:

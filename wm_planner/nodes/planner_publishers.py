@@ -12,8 +12,8 @@ from wm_planner import msg
 from wm_planner.nodes import topics
 from wm_planner.nodes.conversions.arrays import to_stamp
 from wm_planner.nodes.conversions.plans import plan_to_message, report_to_message
-from wm_planner.nodes.task_runner import TaskRunner, TaskSettings
 from wm_planner.planner import PlanReport
+from wm_planner.task.task_runner import TaskRunner, TaskSettings
 from wm_planner.types import Plan, ReplanReason
 
 

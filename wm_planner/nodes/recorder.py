@@ -18,8 +18,8 @@ from std_msgs.msg import Bool
 from trajectory_msgs.msg import JointTrajectory
 
 from wm_planner import msg
+from wm_planner.messages.bag_types import bag_types
 from wm_planner.nodes import topics
-from wm_planner.nodes.bag_types import bag_types
 from wm_planner.robot.rig_description import RigDescription
 
 

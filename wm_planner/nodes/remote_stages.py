@@ -13,11 +13,13 @@ from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, Bundle
 from wm_planner.errors import BundleError
 from wm_planner.filters.filter import Filter
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics, InverseDynamicsSpec
+from wm_planner.messages.arrays import unflat
+from wm_planner.messages.images import image_from_message
+from wm_planner.messages.plans import verdict_from_message
 from wm_planner.nodes import topics
 from wm_planner.nodes.conversions import stages
-from wm_planner.nodes.conversions.arrays import flat, unflat
-from wm_planner.nodes.conversions.images import image_from_message, image_to_message
-from wm_planner.nodes.conversions.plans import verdict_from_message
+from wm_planner.nodes.conversions.arrays import flat
+from wm_planner.nodes.conversions.images import image_to_message
 from wm_planner.nodes.stage_client import StageClient
 from wm_planner.nodes.stage_specs import inverse_dynamics_spec, world_model_spec
 from wm_planner.types import (

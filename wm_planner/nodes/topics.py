@@ -14,15 +14,17 @@ from rclpy.qos import (
     qos_profile_sensor_data,
 )
 
+# Named again to be found here: bags are read for them without ROS.
+from wm_planner.messages.topic_names import COMMAND_TOPIC as COMMAND_TOPIC
+from wm_planner.messages.topic_names import EXECUTOR_STATE_TOPIC as EXECUTOR_STATE_TOPIC
+from wm_planner.messages.topic_names import PLAN_TOPIC as PLAN_TOPIC
+from wm_planner.messages.topic_names import REPORT_TOPIC as REPORT_TOPIC
+from wm_planner.messages.topic_names import SUCCESS_TOPIC as SUCCESS_TOPIC
+from wm_planner.messages.topic_names import TASK_PROGRESS_TOPIC as TASK_PROGRESS_TOPIC
+
 HEARTBEAT_TOPIC = "heartbeats"
-PLAN_TOPIC = "planner/plan"
-REPORT_TOPIC = "planner/report"
 EXECUTE_TASK_ACTION = "execute_task"
-TASK_PROGRESS_TOPIC = "planner/task"
-COMMAND_TOPIC = "executor/command"
-EXECUTOR_STATE_TOPIC = "executor/state"
 ESTOP_RESET_SERVICE = "executor/reset"
-SUCCESS_TOPIC = "rig/success"
 RIG_RESET_SERVICE = "rig/reset"
 DIAGNOSTICS_TOPIC = "/diagnostics"
 IMAGINE_SERVICE = "world_model/imagine"

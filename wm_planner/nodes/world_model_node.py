@@ -10,11 +10,13 @@ from wm_planner import actions, srv
 from wm_planner.assembly import open_world_model
 from wm_planner.bundle import WORLD_MODEL, load_bundle
 from wm_planner.errors import BundleError, ConfigurationError
+from wm_planner.messages.arrays import unflat
+from wm_planner.messages.images import image_from_message
 from wm_planner.nodes import topics
 from wm_planner.nodes.configured import declare_config, read_config
 from wm_planner.nodes.conversions import stages as convert
-from wm_planner.nodes.conversions.arrays import flat, unflat
-from wm_planner.nodes.conversions.images import image_from_message, image_to_message
+from wm_planner.nodes.conversions.arrays import flat
+from wm_planner.nodes.conversions.images import image_to_message
 from wm_planner.nodes.mailbox import Mailbox
 from wm_planner.nodes.stage_node import StageNode
 from wm_planner.nodes.stage_service import StageService

@@ -21,7 +21,7 @@ STAGE_COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#9c755f
 
 def value_over_time(run: Recording) -> str:
     """The model's belief that the goal is reached, plans, and what physics says."""
-    figure, axes = _figure("value over time", "s", "value")
+    figure, axes = new_figure("value over time", "s", "value")
     begin = run.start_ns
     times = [(stamp - begin) * 1e-9 for stamp, _ in run.progress]
     axes.plot(times, [m.value for _, m in run.progress], color=CHOSEN, label="value")
@@ -39,12 +39,12 @@ def value_over_time(run: Recording) -> str:
             seconds, low, high, where=done, color="#59a14f", alpha=0.2, label="done, says physics"
         )
     axes.legend(loc="upper left", fontsize=8)
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def candidates_by_plan(run: Recording) -> str:
     """The score of every candidate, which was chosen, and how many were rejected."""
-    figure, axes = _figure("candidates by planning cycle", "cycle", "score")
+    figure, axes = new_figure("candidates by planning cycle", "cycle", "score")
     labels: set[str] = set()
 
     def dots(x: np.ndarray, y: np.ndarray, colour: str, label: str, marker: str) -> None:
@@ -67,12 +67,12 @@ def candidates_by_plan(run: Recording) -> str:
     counts.yaxis.set_major_locator(MaxNLocator(integer=True))
     if labels:
         axes.legend(loc="upper left", fontsize=8)
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def verdicts_by_reason(run: Recording) -> str:
     """How often each limit rejected a candidate, and how near to it the accepted ones came."""
-    figure, (left, right) = _pair("rejected candidates", "measured / limit")
+    figure, (left, right) = new_pair("rejected candidates", "measured / limit")
     rejected: Counter[str] = Counter()
     shares: dict[str, list[float]] = {}
     for verdict in (verdict for _, report in run.reports for verdict in report.verdicts):
@@ -94,12 +94,12 @@ def verdicts_by_reason(run: Recording) -> str:
             showfliers=False,
         )
     right.axvline(1.0, color=REJECTED, linestyle="--")
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def latency_by_stage(run: Recording) -> str:
     """How long each stage of each planning cycle took."""
-    figure, axes = _figure("latency by stage", "cycle", "ms")
+    figure, axes = new_figure("latency by stage", "cycle", "ms")
     stages = _stages(run)
     bottom = np.zeros(len(run.reports))
     for index, stage in enumerate(stages):
@@ -110,7 +110,7 @@ def latency_by_stage(run: Recording) -> str:
     if stages:
         axes.legend(fontsize=8, ncols=len(stages), loc="upper center")
         axes.set_ylim(0, float(bottom.max()) * 1.25)
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def latency_table(run: Recording) -> list[tuple[str, float, float]]:
@@ -139,14 +139,16 @@ def _latency(report: Any, stage: str) -> float:
     return float(times.get(stage, 0.0))
 
 
-def _figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:
+def new_figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:
+    """Return an empty plot with its title and the names of its axes."""
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.add_subplot()
     axes.set(title=title, xlabel=x, ylabel=y)
     return figure, axes
 
 
-def _pair(left: str, right: str) -> tuple[Figure, tuple[Axes, Axes]]:
+def new_pair(left: str, right: str) -> tuple[Figure, tuple[Axes, Axes]]:
+    """Return two empty plots side by side with their titles."""
     figure = Figure(figsize=SIZE, layout="constrained")
     first, second = figure.subplots(1, 2)
     first.set_title(left)
@@ -154,7 +156,8 @@ def _pair(left: str, right: str) -> tuple[Figure, tuple[Axes, Axes]]:
     return figure, (first, second)
 
 
-def _svg(figure: Figure) -> str:
+def to_svg(figure: Figure) -> str:
+    """Return a figure as SVG text."""
     text = io.StringIO()
     # A fixed salt: the same run gives the same page, byte for byte.
     with mpl.rc_context({"svg.hashsalt": "wm_planner"}):

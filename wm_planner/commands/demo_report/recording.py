@@ -11,7 +11,7 @@ import numpy as np
 from rosbags.rosbag2 import Reader
 
 from wm_planner.errors import DataError
-from wm_planner.nodes.bag_types import bag_types
+from wm_planner.messages.bag_types import bag_types
 
 CAMERA_TYPE = "sensor_msgs/msg/Image"
 
@@ -106,6 +106,18 @@ def read_recording(bag: Path, camera_topic: str) -> Recording:
         states=found["states"],
         success=[(stamp, bool(m.data)) for stamp, m in found["success"]],
     )
+
+
+def read_reports(bag: Path, topic: str) -> Recording:
+    """Return only the planning cycles (wm_planner/msg/PlanReport) of a topic of a bag."""
+    types = bag_types()
+    with Reader(bag) as reader:
+        chosen = [c for c in reader.connections if c.topic == topic]
+        reports = [
+            (stamp_ns, types.deserialize_cdr(data, connection.msgtype))
+            for connection, stamp_ns, data in (reader.messages(chosen) if chosen else ())
+        ]
+    return Recording([], [], reports, [], [], [])
 
 
 def _plan(sent_ns: int, message: Any) -> RecordedPlan:

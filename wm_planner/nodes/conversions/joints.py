@@ -10,8 +10,8 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 from trajectory_msgs.msg import JointTrajectoryPoint
 
-from wm_planner.errors import DataError
-from wm_planner.nodes.conversions.arrays import flat, to_ns, to_stamp
+from wm_planner.messages.arrays import to_ns
+from wm_planner.nodes.conversions.arrays import flat, to_stamp
 from wm_planner.rigs.joint_trajectory_controller import JointTrajectory
 
 
@@ -22,36 +22,6 @@ def joint_state_to_message(
     message = JointState(name=list(names), position=flat(position), velocity=flat(velocity))
     message.header.stamp = to_stamp(stamp_ns)
     return message
-
-
-def joint_state_from_message(
-    message: JointState, names: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return position and velocity of the named joints, each (N,), whatever the message's order.
-
-    Raises:
-        DataError: a joint is missing, named twice, or not finite; naming it.
-    """
-    index = {name: i for i, name in enumerate(message.name)}
-    if len(index) != len(message.name):
-        twice = next(name for name in message.name if list(message.name).count(name) > 1)
-        raise DataError(f"joint state names {twice} twice")
-    if len(message.position) != len(message.name):
-        raise DataError(
-            f"joint state has {len(message.position)} positions for {len(message.name)} names"
-        )
-    missing = [name for name in names if name not in index]
-    if missing:
-        raise DataError(f"joint state lacks {', '.join(missing)}; it has {', '.join(index)}")
-    order = [index[name] for name in names]
-    position = np.array(message.position)[order]
-    # Drivers that do not measure velocity leave the field empty.
-    known = len(message.velocity) == len(message.name)
-    velocity = np.array(message.velocity)[order] if known else np.zeros(len(order))
-    for name, values in zip(names, np.stack([position, velocity], axis=1), strict=True):
-        if not np.isfinite(values).all():
-            raise DataError(f"joint state of {name} is {values.tolist()}, expected finite numbers")
-    return position, velocity
 
 
 def joint_trajectory_to_message(trajectory: JointTrajectory) -> JointTrajectoryMessage:

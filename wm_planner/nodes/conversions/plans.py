@@ -7,17 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from wm_planner import msg
-from wm_planner.errors import DataError
-from wm_planner.nodes.conversions.arrays import (
-    flat,
-    latents_from_bytes,
-    latents_to_bytes,
-    to_ns,
-    to_stamp,
-    unflat,
-)
+from wm_planner.nodes.conversions.arrays import flat, latents_to_bytes, to_stamp
 from wm_planner.planner import PlanReport
-from wm_planner.types import Command, NoPlan, Plan, RejectionReason, ReplanReason, Scores, Verdicts
+from wm_planner.types import Command, NoPlan, Plan, ReplanReason, Scores, Verdicts
 
 
 def plan_to_message(plan: Plan, joint_names: Sequence[str]) -> msg.Plan:
@@ -39,29 +31,6 @@ def plan_to_message(plan: Plan, joint_names: Sequence[str]) -> msg.Plan:
     )
 
 
-def plan_from_message(message: msg.Plan, joint_names: Sequence[str]) -> Plan:
-    """Rebuild a plan with its columns in the order of joint_names.
-
-    Raises:
-        DataError: sizes contradict each other, a joint is missing, or a value is not finite.
-    """
-    lead, names = message.horizon, list(message.joint_names)
-    order = column_order("plan", names, joint_names)
-    shape = (lead, len(names))
-    return Plan(
-        plan_id=message.plan_id,
-        start_ns=to_ns(message.start),
-        dt=message.dt,
-        actions=unflat("plan.actions", message.actions, (lead, 20)),
-        joint_position=unflat("plan.joint_position", message.joint_position, shape)[:, order],
-        joint_velocity=unflat("plan.joint_velocity", message.joint_velocity, shape)[:, order],
-        gripper_width=unflat("plan.gripper_width", message.gripper_width, (lead, 2)),
-        dream=latents_from_bytes("plan.dream", message.dream, message.dream_shape),
-        bundle_hash=message.bundle_hash,
-        candidate=message.candidate,
-    )
-
-
 def command_to_message(command: Command, joint_names: Sequence[str]) -> msg.Command:
     """Describe a set point; joint_names are the D columns."""
     return msg.Command(
@@ -72,20 +41,6 @@ def command_to_message(command: Command, joint_names: Sequence[str]) -> msg.Comm
         gripper_width=np.asarray(command.gripper_width, np.float64),
         plan_id=max(command.plan_id, 0),
         step=command.step,
-    )
-
-
-def command_from_message(message: msg.Command, joint_names: Sequence[str]) -> Command:
-    """Rebuild a set point with its columns in the order of joint_names."""
-    order = column_order("command", list(message.joint_names), joint_names)
-    size = (len(order),)
-    return Command(
-        stamp_ns=to_ns(message.stamp),
-        joint_position=unflat("command.joint_position", message.joint_position, size)[order],
-        joint_velocity=unflat("command.joint_velocity", message.joint_velocity, size)[order],
-        gripper_width=np.array(message.gripper_width),
-        plan_id=message.plan_id or -1,
-        step=message.step,
     )
 
 
@@ -104,34 +59,9 @@ def verdict_to_message(verdicts: Verdicts) -> msg.Verdict:
     )
 
 
-def verdict_from_message(message: msg.Verdict) -> Verdicts:
-    """The reverse of `verdict_to_message`; accepted follows from measured and limit."""
-    return Verdicts(
-        filter=message.filter,
-        reason=RejectionReason(message.reason),
-        measured=np.array(message.measured),
-        limit=message.limit,
-        unit=message.unit,
-        where=tuple(message.where),
-        first_bad_step=np.array(message.first_bad_step, np.int64),
-        slowdown=np.array(message.slowdown),
-    )
-
-
 def scores_to_message(scores: Scores) -> msg.Scores:
     """Describe what one scorer added."""
     return msg.Scores(scorer=scores.scorer, contribution=flat(scores.contribution))
-
-
-def column_order(what: str, names: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Return which column of ``names`` each wanted joint is in.
-
-    Raises:
-        DataError: the two do not name the same joints, each once.
-    """
-    if sorted(names) != sorted(wanted):
-        raise DataError(f"{what} names the joints {list(names)}, expected {list(wanted)}")
-    return [list(names).index(name) for name in wanted]
 
 
 def report_to_message(report: PlanReport, reason: ReplanReason) -> msg.PlanReport:

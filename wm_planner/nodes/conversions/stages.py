@@ -8,15 +8,10 @@ import numpy as np
 
 from wm_planner import msg
 from wm_planner.errors import DataError
-from wm_planner.nodes.conversions.arrays import (
-    flat,
-    latents_from_bytes,
-    latents_to_bytes,
-    to_ns,
-    to_stamp,
-    unflat,
-)
-from wm_planner.nodes.conversions.images import image_from_message, image_to_message
+from wm_planner.messages.arrays import latents_from_bytes, to_ns, unflat
+from wm_planner.messages.images import image_from_message
+from wm_planner.nodes.conversions.arrays import flat, latents_to_bytes, to_stamp
+from wm_planner.nodes.conversions.images import image_to_message
 from wm_planner.types import ActionChunks, Goal, JointTrajectories, ObservationWindow, Rollouts
 
 

@@ -8,8 +8,8 @@ from painted_rig import RIG, home_and_lifted, make_stack
 from tiny_models import picture
 
 from wm_planner import actions
-from wm_planner.nodes.goal_monitor import GoalMonitor, GoalMonitorSettings
-from wm_planner.nodes.task_runner import Outcome, TaskRunner, TaskSettings
+from wm_planner.task.goal_monitor import GoalMonitor, GoalMonitorSettings
+from wm_planner.task.task_runner import Outcome, TaskRunner, TaskSettings
 from wm_planner.types import Goal, ObservationWindow, Plan, ReplanReason
 
 SECOND = 1_000_000_000

@@ -9,9 +9,9 @@ from enum import Enum
 
 import numpy as np
 
-from wm_planner.nodes.goal_monitor import GoalMonitor, GoalMonitorSettings, GoalReading
 from wm_planner.planner import Planner, PlanReport
 from wm_planner.settings import setting
+from wm_planner.task.goal_monitor import GoalMonitor, GoalMonitorSettings, GoalReading
 from wm_planner.types import Goal, ObservationWindow, Plan, ReplanReason
 
 _log = logging.getLogger(__name__)

@@ -63,6 +63,8 @@ class JointHistory:
             edge = samples[0] if after == 0 else samples[-1]
             return edge if abs(edge.stamp_ns - stamp_ns) <= self._tolerance_ns else None
         first, second = samples[after - 1], samples[after]
+        if second.stamp_ns == stamp_ns:
+            return second  # exactly, whatever came before it
         share = (stamp_ns - first.stamp_ns) / (second.stamp_ns - first.stamp_ns)
 
         def between(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from painted_rig import RIG, ROBOT
 
-from wm_planner.nodes.frame_checks import FrameChecks, FrameSettings
-from wm_planner.nodes.input_watch import InputWatch
-from wm_planner.nodes.joint_history import JointHistory, JointSample
-from wm_planner.nodes.observation_assembler import ObservationAssembler
+from wm_planner.observing.frame_checks import FrameChecks, FrameSettings
+from wm_planner.observing.joint_history import JointHistory, JointSample
+from wm_planner.observing.observation_assembler import ObservationAssembler
 from wm_planner.robot.rig_description import CameraDescription
 from wm_planner.types import Command
 
@@ -76,14 +75,6 @@ def test_frames_must_come_in_order_until_the_clock_itself_goes_back():
     assert checks.problem(earlier, earlier, 6, 8) == ""
 
 
-def test_an_input_watch_names_who_is_silent():
-    watch = InputWatch(["camera head"])
-    assert watch.complaint(NOW, 0.5) == "camera head was never heard"
-    watch.heard("camera head", NOW)
-    assert watch.complaint(NOW + SECOND // 4, 0.5) == ""
-    assert watch.complaint(NOW + SECOND, 0.5) == "camera head silent for 1.00 s"
-
-
 def image() -> np.ndarray:
     return np.zeros((6, 8, 3), np.uint8)
 
@@ -116,3 +107,32 @@ def test_a_frame_without_joints_is_dropped_and_counted():
     assert not assembler.add_frame(NOW, image())
     assert assembler.dropped == {"NO_JOINTS_AT_FRAME": 1}
     assert assembler.window() is None
+
+
+def test_a_frame_waits_for_the_joints_of_its_time_and_the_order_of_arrival_does_not_matter():
+    def observed(order: str) -> ObservationAssembler:
+        assembler = ObservationAssembler(ROBOT, "head", 0.2, 1)
+        assembler.add_joints(sample(NOW - SECOND // 50))
+        arrive = {
+            "frame": lambda: assembler.add_frame(NOW, image()),
+            "joints": lambda: assembler.add_joints(sample(NOW, 1)),
+        }
+        news = [arrive[what]() for what in order.split()]
+        assert news == [False, True], "an observation is told when it is whole"
+        return assembler
+
+    joints_first, frame_first = observed("joints frame").window(), observed("frame joints").window()
+    np.testing.assert_array_equal(joints_first.joint_position, frame_first.joint_position)
+    np.testing.assert_array_equal(frame_first.joint_position[-1], RIG.home + 1)
+
+
+def test_frames_wait_in_order_and_not_for_ever():
+    assembler = ObservationAssembler(ROBOT, "head", 0.2, 1)
+    assembler.add_joints(sample(NOW))
+    for step in range(1, 10):
+        assert not assembler.add_frame(NOW + step * SECOND // 10, image())
+    assert assembler.dropped == {"NO_JOINTS_AT_FRAME": 1}
+    assert assembler.add_joints(sample(NOW + SECOND // 2))
+    assert assembler.window().newest_stamp_ns == NOW + SECOND // 2, "later ones still wait"
+    assembler.add_joints(sample(NOW - 50 * SECOND))
+    assert assembler.add_frame(NOW - 50 * SECOND, image()), "the clock was set back"

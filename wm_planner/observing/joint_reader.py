@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from sensor_msgs.msg import JointState
+from typing import Any
 
-from wm_planner.nodes.conversions.arrays import to_ns
-from wm_planner.nodes.conversions.joints import joint_state_from_message
-from wm_planner.nodes.joint_history import JointSample
+import numpy as np
+
+from wm_planner.messages.arrays import to_ns
+from wm_planner.messages.joints import joint_state_from_message
+from wm_planner.observing.joint_history import JointSample
 from wm_planner.robot.rig_description import RigDescription
 
 
@@ -24,7 +25,7 @@ class JointReader:
         for hand in rig.hands:
             self._names += hand.gripper.joint_names
 
-    def read(self, message: JointState) -> JointSample:
+    def read(self, message: Any) -> JointSample:
         """Return arms and gripper openings.
 
         Raises:

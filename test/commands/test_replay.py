@@ -1,0 +1,59 @@
+"""The command line of the replay: what it leaves, what it finds, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from painted_rig import write_config
+from simple_bags import write_bag
+
+from wm_planner.cli import main
+
+
+def with_velocity_limit(folder: Path, config: Path, fraction: float) -> Path:
+    """Return the same configuration with joints that may use this fraction of their limit."""
+    text = config.read_text()
+    limited = text.replace("kinematic: {}", f"kinematic: {{velocity_fraction: {fraction}}}")
+    assert limited != text
+    for name in ("world_model", "inverse_dynamics"):
+        limited = limited.replace(f"bundle: {name}", f"bundle: {config.parent / name}")
+    folder.mkdir()
+    (folder / "planner.yaml").write_text(limited)
+    return folder / "planner.yaml"
+
+
+def test_a_halved_velocity_limit_is_found_as_flips_of_that_reason(tmp_path, capsys):
+    (tmp_path / "models").mkdir()
+    config = write_config(tmp_path / "models", text="planner: {candidates: 3, execute_steps: 2}\n")
+    bag, out = write_bag(tmp_path / "bag"), tmp_path / "out"
+    words = ["replay", str(bag), "--instruction", "lift both hands", "--out"]
+    assert main([*words, str(out / "first"), "--config", str(config)]) == 0
+    (result,) = json.loads((out / "first" / "report.json").read_text())["bags"]
+    fastest = max(
+        measured
+        for cycle in result["cycles"]
+        for verdict in cycle["verdicts"]
+        if verdict["reason"] == "JOINT_VELOCITY"
+        for measured in verdict["measured"]
+    )
+    whole = str(with_velocity_limit(tmp_path / "whole", config, fastest * 1.05))
+    halved = str(with_velocity_limit(tmp_path / "halved", config, fastest * 1.05 / 2))
+    words = [*words, str(out / "second")]
+    capsys.readouterr()
+    assert main([*words, "--config", halved, "--against", whole]) == 1
+    assert "candidates for JOINT_VELOCITY" in capsys.readouterr().out
+    found = json.loads((out / "second" / "report.json").read_text())["comparison"]
+    assert set(found["flips"]["rejected"]) == {"JOINT_VELOCITY"}
+    assert not found["flips"]["accepted"]
+    assert found["first_divergence"]["seconds"] == 0.0
+    assert found["metrics"]["candidates accepted, share"]["difference"] < 0.0
+
+    page = (out / "second" / "report.html").read_text()
+    assert "Open loop" in page and "now rejected" in page
+    assert 'src="http' not in page
+
+    shutil.rmtree(out / "second" / "bags")
+    assert main([*words, "--config", whole, "--against", whole]) == 0
+    assert "no difference" in capsys.readouterr().out

@@ -1,0 +1,226 @@
+"""A bag replayed: the same hash however it is done, and every difference is found and named."""
+
+from __future__ import annotations
+
+import errno
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from painted_rig import RIG, write_config
+from rosbags.rosbag2 import Writer
+from simple_bags import CAMERA, START, STORE, run, write_bag
+
+from wm_planner.errors import ConfigurationError, DataError
+from wm_planner.messages.plans import plan_from_message
+from wm_planner.replay.bag import Bag
+from wm_planner.replay.job import BAG, ReplayJob, replay_bag
+from wm_planner.replay.latency import LatencySettings
+from wm_planner.replay.many import output_hash, replay_many
+from wm_planner.replay.output_bag import CANDIDATES, PLAN, PREVIEW, REPORT
+
+LIFT = "lift both hands"
+SECOND = 1_000_000_000
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    return write_config(folder, text="planner: {candidates: 3, execute_steps: 2}\n")
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory) -> Path:
+    return write_bag(tmp_path_factory.mktemp("bags") / "run")
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory, config, bag) -> ReplayJob:
+    return ReplayJob(bag, tmp_path_factory.mktemp("out") / "run", config, instruction=LIFT)
+
+
+@pytest.fixture(scope="module")
+def result(job) -> dict:
+    return replay_bag(job)
+
+
+def test_every_frame_is_looked_at_and_plans_are_made_when_due(result):
+    assert len(result["looks"]) == 20
+    stamps = [(cycle["stamp_ns"] - START) / SECOND for cycle in result["cycles"]]
+    # Two steps of 0.2 s are executed before the next look; pictures come every 0.1 s.
+    assert stamps == pytest.approx(np.arange(0.0, 1.9, 0.4))
+    assert result["plans"] == len(stamps)
+    assert [cycle["reason"] for cycle in result["cycles"]][:2] == ["NEW_GOAL", "PLAN_ENDING"]
+
+
+def test_the_same_job_gives_the_same_hash_and_another_seed_another(tmp_path, job, result):
+    again = replay_bag(replace(job, folder=tmp_path / "again"))
+    other = replay_bag(replace(job, folder=tmp_path / "other", seed=1))
+    assert again["output_hash"] == result["output_hash"]
+    assert other["output_hash"] != result["output_hash"]
+
+
+def test_storage_and_compression_of_pictures_do_not_change_the_hash(tmp_path, job, result):
+    compressed = write_bag(tmp_path / "compressed", run(compressed=True))
+    assert any(topic.endswith("/compressed") for topic in _topics(compressed))
+    again = replay_bag(replace(job, bag=compressed, folder=tmp_path / "again"))
+    assert again["output_hash"] == result["output_hash"]
+
+
+@pytest.mark.slow
+def test_the_number_of_workers_does_not_change_the_hash(tmp_path, job):
+    bags = [write_bag(tmp_path / f"bag_{i}", run(1.0 + i / 2)) for i in range(2)]
+    hashes = []
+    for workers in (1, 2):
+        jobs = [replace(job, bag=b, folder=tmp_path / str(workers) / b.name) for b in bags]
+        results = replay_many(jobs, workers)
+        assert [one["bag"] for one in results] == ["bag_0", "bag_1"]
+        hashes.append(output_hash(results))
+    assert hashes[0] == hashes[1]
+
+
+def test_one_bag_that_fails_is_listed_and_the_others_are_replayed(tmp_path, job, result):
+    broken = tmp_path / "broken.mcap"
+    broken.write_bytes(b"nonsense")
+    jobs = [replace(job, bag=broken, folder=tmp_path / "broken"), job]
+    failed, good = replay_many(jobs)
+    assert "cannot be opened" in failed["error"]
+    assert good["output_hash"] == result["output_hash"]
+
+
+def test_what_is_done_is_not_done_again_unless_something_changed(
+    tmp_path, job, result, monkeypatch
+):
+    monkeypatch.setattr("wm_planner.replay.many.replay_bag", lambda job: {"error": "done again"})
+    assert replay_many([job])[0]["output_hash"] == result["output_hash"]
+    assert replay_many([replace(job, seed=3)])[0] == {"error": "done again"}
+
+
+def test_the_bag_that_is_left_holds_what_was_recorded_and_what_was_planned(job, bag, result):
+    with Bag(job.folder / BAG) as left, Bag(bag) as recorded:
+        topics = set(recorded.topics)
+        assert list(left.records(topics)) == list(recorded.records())
+        plans = [left.unpack(record) for record in left.records([PLAN])]
+        reports = [left.unpack(record) for record in left.records([REPORT])]
+        chunks = [left.unpack(record) for record in left.records([CANDIDATES])]
+        previews = list(left.records([PREVIEW]))
+    assert len(plans) == len(reports) == len(chunks) == len(previews) == result["plans"]
+    for message, report, chunk, cycle in zip(plans, reports, chunks, result["cycles"], strict=True):
+        plan = plan_from_message(message, RIG.joint_names)
+        assert plan.start_ns == cycle["stamp_ns"]
+        assert report.chosen == plan.candidate == cycle["chosen"]
+        candidates = np.array(chunk.actions).reshape(3, -1, 20)
+        np.testing.assert_array_equal(candidates[plan.candidate], plan.actions)
+        assert [v.reason for v in report.verdicts] == [v["reason"] for v in cycle["verdicts"]]
+
+
+def recorded_by_a_planner(folder: Path, job: ReplayJob, result: dict, busy_s: float) -> Path:
+    """Turn a replay's bag into one that looks as if its planner had run on the robot."""
+    messages = list(run())
+    with Bag(job.folder / BAG) as left:
+        for record in left.records([PLAN, REPORT]):
+            topic = record.topic.removeprefix("/replay")
+            messages.append((record.log_ns + round(busy_s * SECOND), topic, left.unpack(record)))
+    kind = STORE.types["wm_planner/msg/TaskProgress"]
+    stamp = STORE.types["builtin_interfaces/msg/Time"]
+    for stamp_ns, value in result["looks"]:
+        log_ns = stamp_ns + round(busy_s * SECOND)
+        elapsed_s = (log_ns - START) / SECOND
+        progress = kind(
+            stamp(*divmod(stamp_ns, SECOND)), LIFT, "executing", value, 0.8, 0, elapsed_s
+        )
+        messages.append((log_ns, "/planner/task", progress))
+    return write_bag(folder, sorted(messages, key=lambda message: message[0]))
+
+
+def test_recorded_plans_are_made_again_to_the_bit(tmp_path, job, result):
+    recorded = recorded_by_a_planner(tmp_path / "bag", job, result, busy_s=0.25)
+    latency = LatencySettings(latency="recorded")
+    again = replay_bag(
+        replace(job, bag=recorded, folder=tmp_path / "again", instruction=None, latency=latency)
+    )
+    assert again["recorded"]["compared"] == again["recorded"]["identical"] == result["plans"]
+    assert again["recorded"]["only_recorded"] == again["recorded"]["only_replayed"] == 0
+    assert [c["parts"] for c in again["cycles"]] == [c["parts"] for c in result["cycles"]]
+    assert again["cycles"][0]["staleness_s"] == pytest.approx(0.25)
+
+
+def test_a_recorded_plan_that_differs_is_found_and_what_differs_is_named(tmp_path, job, result):
+    recorded = recorded_by_a_planner(tmp_path / "bag", job, result, busy_s=0.25)
+    other = replay_bag(
+        replace(
+            job,
+            bag=recorded,
+            folder=tmp_path / "again",
+            instruction="go home",
+            latency=LatencySettings(latency="recorded"),
+        )
+    )
+    assert other["recorded"]["identical"] == 0
+    assert "plan dream" in other["recorded"]["differing"][0]["fields"]
+
+
+def test_modelled_latency_makes_plans_stale_and_is_drawn_from_seed_and_stamp(tmp_path, job):
+    latency = LatencySettings(latency="modelled", latency_median=0.25, latency_spread=0.3)
+    one, same, other = (
+        replay_bag(replace(job, folder=tmp_path / str(i), latency=latency, seed=seed))
+        for i, seed in enumerate((0, 0, 1))
+    )
+    times = [[cycle["staleness_s"] for cycle in r["cycles"]] for r in (one, same, other)]
+    assert times[0] == times[1] != times[2]
+    assert min(times[0]) > 0.05 and max(times[0]) < 1.0 and len(set(times[0])) > 1
+    assert one["output_hash"] == same["output_hash"]
+    assert len(one["looks"]) < 20, "frames that came while it was thinking"
+
+
+def test_a_bag_that_cannot_be_replayed_says_what_is_missing(tmp_path, job):
+    blind = write_bag(tmp_path / "blind", change=lambda m: None if m[1] == CAMERA.topic else m)
+    with pytest.raises(DataError, match=f"no pictures on {CAMERA.topic}"):
+        replay_bag(replace(job, bag=blind, folder=tmp_path / "out"))
+    with pytest.raises(ConfigurationError, match="--instruction"):
+        replay_bag(replace(job, folder=tmp_path / "out", instruction=None))
+    with pytest.raises(DataError, match="no progress of a planner"):
+        latency = LatencySettings(latency="recorded")
+        replay_bag(replace(job, folder=tmp_path / "out", latency=latency))
+    assert not list(tmp_path.glob("out*")), "something was left that looks like a result"
+
+
+def test_a_clock_that_is_set_back_and_damaged_messages_do_not_end_the_replay(tmp_path, job):
+    def fault(message):
+        log_ns, topic, content = message
+        if log_ns < START + SECOND:
+            return message
+        if topic == CAMERA.topic and log_ns < START + 1.2 * SECOND:
+            content.data = content.data[:100]
+            return log_ns, topic, content
+        stamp = content.header.stamp
+        content.header.stamp = type(stamp)(stamp.sec - 100, stamp.nanosec)
+        return log_ns - 100 * SECOND, topic, content
+
+    messages = [fault(message) for message in run()]
+    found = replay_bag(
+        replace(job, bag=write_bag(tmp_path / "bag", messages), folder=tmp_path / "out")
+    )
+    assert found["plans"] >= 2
+
+
+def test_a_full_disk_is_one_clear_error_and_leaves_what_was_there(tmp_path, job, monkeypatch):
+    kept = replace(job, folder=tmp_path / "kept")
+    before = replay_bag(kept)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Writer, "write", full)
+    with pytest.raises(DataError, match="could not be written: No space left"):
+        replay_bag(replace(kept, seed=5))
+    left = json.loads((kept.folder / "result.json").read_text())
+    assert left["output_hash"] == before["output_hash"]
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def _topics(path: Path) -> list[str]:
+    with Bag(path) as bag:
+        return list(bag.topics)

@@ -1,0 +1,148 @@
+"""Replay bags offline through the planner's own cores, as fast as this machine can.
+
+Deterministic: the same bags, configuration and models give the same output_hash, whatever the
+number of workers. Open loop: the recorded robot does not follow the replayed plans. Leaves
+report.json, report.html and, for each bag, a bag with everything that was planned. What is done
+already in the same folder is not done again. Exit code 1 where a bag failed, or, with --against,
+where the two configurations decide differently.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wm_planner.errors import ConfigurationError, DataError
+
+if TYPE_CHECKING:
+    from wm_planner.replay.job import ReplayJob
+    from wm_planner.replay.many import Result
+
+NAME = "replay"
+HELP = "recorded bags in, plans and differences out; no ROS, no robot"
+EXIT_DIFFERENT = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line."""
+    parser.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="rosbag2 or ROS 1")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to leave")
+    parser.add_argument("--rig", help="name or file, instead of the configuration's")
+    parser.add_argument("--config", type=Path, metavar="YAML", help="what plans")
+    parser.add_argument("--against", type=Path, metavar="YAML", help="compare with another")
+    parser.add_argument("--instruction", help="instead of what the bag says was asked for")
+    parser.add_argument("--seed", type=int, default=0, help="of the run (0, as the nodes')")
+    parser.add_argument("--workers", type=int, default=1, help="bags replayed at a time")
+    parser.add_argument(
+        "--latency",
+        choices=("zero", "recorded", "modelled"),
+        default="zero",
+        help="how long planning takes in the recording's time: not at all (zero); as it took the "
+        "bag's own planner, on the frames it looked at (recorded); log-normal (modelled)",
+    )
+    parser.add_argument("--latency-median", type=float, default=0.3, help="where modelled [s]")
+    parser.add_argument("--latency-spread", type=float, default=0.2, help="of its logarithm")
+    parser.add_argument("--no-copy", action="store_true", help="leave recorded topics out of DIR")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay, write the reports, say what was found."""
+    from wm_planner.commands.replay_report.build import write_reports
+    from wm_planner.replay.comparison import compare
+    from wm_planner.replay.many import output_hash, replay_many
+
+    if args.workers < 1:
+        raise ConfigurationError(f"workers: got {args.workers}, expected at least 1")
+    jobs = _jobs(args, args.config, "bags")
+    for job in jobs:
+        _ = job.stack_config  # a wrong configuration is told before anything is replayed
+    against = _jobs(args, args.against, "against") if args.against else []
+    with _Progress(len(jobs) + len(against)) as progress:
+        results = replay_many([*jobs, *against], args.workers, progress.done)
+    first, second = results[: len(jobs)], results[len(jobs) :]
+    report: dict[str, Any] = {
+        "open_loop": True,
+        "output_hash": output_hash(first),
+        "bags": first,
+    }
+    if against:
+        # The order of reading: from --against, which is known, to --config, which is new.
+        report["against"] = {"output_hash": output_hash(second), "bags": second}
+        report["comparison"] = compare(second, first)
+    try:
+        write_reports(args.out, report, [job.folder for job in jobs])
+    except OSError as error:
+        raise DataError(f"{args.out} could not be written: {error.strerror}") from error
+    failed = [result for result in results if "error" in result]
+    _tell(args.out, report, failed)
+    different = bool(against) and not report["comparison"]["same"]
+    return EXIT_DIFFERENT if failed or different else 0
+
+
+def _jobs(args: argparse.Namespace, config: Path | None, kind: str) -> list[ReplayJob]:
+    from wm_planner.replay.job import ReplayJob
+    from wm_planner.replay.latency import LatencySettings
+    from wm_planner.settings import from_mapping
+
+    names = ("latency", "latency_median", "latency_spread")
+    latency = from_mapping(LatencySettings, {name: getattr(args, name) for name in names})
+    return [
+        ReplayJob(
+            bag=bag,
+            folder=args.out / kind / f"{index:04d}-{bag.resolve().stem}",
+            config=config,
+            rig=args.rig,
+            instruction=args.instruction,
+            seed=args.seed,
+            latency=latency,
+            copy=not args.no_copy,
+        )
+        for index, bag in enumerate(args.bags)
+    ]
+
+
+def _tell(out: Path, report: dict[str, Any], failed: list[Result]) -> None:
+    for result in failed:
+        print(f"failed: {result['bag']}: {result['error']}")
+    for result in report["bags"]:
+        if "error" in result:
+            continue
+        recorded = result["recorded"]
+        same = ""
+        if recorded["compared"]:
+            same = f", {recorded['identical']} of {recorded['compared']} as recorded to the bit"
+        print(
+            f"{result['bag']}: {result['plans']} plans in {result['planning_cycles']} cycles{same}"
+        )
+    if "comparison" in report:
+        found = report["comparison"]
+        for side, reasons in found["flips"].items():
+            for reason, count in reasons.items():
+                print(f"now {side}: {count} candidates for {reason}")
+        where = found["first_divergence"]
+        print(f"first divergence: {where['bag']}, {where['says']}" if where else "no difference")
+    print(f"output hash {report['output_hash'][:16]}, {out}/report.html (open loop)")
+
+
+class _Progress:
+    """A bar over bags on a terminal, a line a bag elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        console = Console(stderr=True)
+        self._bar = Progress(console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task("replaying", total=total)
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def done(self, job: ReplayJob, result: Result) -> None:
+        """Count a bag."""
+        self._bar.update(self._task, advance=1, description=job.bag.name)

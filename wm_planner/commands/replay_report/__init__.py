@@ -1,0 +1,1 @@
+"""The report of a replay: one JSON file and one page."""

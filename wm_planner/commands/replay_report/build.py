@@ -1,0 +1,86 @@
+"""Writes `report.json` and `report.html` of a replay, each whole or not at all."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from wm_planner.commands.demo_report import figures as shared
+from wm_planner.commands.demo_report.recording import read_reports
+from wm_planner.commands.replay_report import figures
+from wm_planner.commands.replay_report.template import TEMPLATE
+from wm_planner.datasets.atomic_file import renamed
+from wm_planner.replay.job import BAG
+from wm_planner.replay.output_bag import REPORT
+
+JSON, PAGE = "report.json", "report.html"
+SHOWN_BAGS = 12  # with plots; all are listed
+
+
+def write_reports(out: Path, report: dict[str, Any], folders: Sequence[Path]) -> None:
+    """Write both.
+
+    Args:
+        out: folder.
+        report: everything that was found.
+        folders: of each bag's replay, in the order of `report["bags"]`.
+    """
+    with renamed(out / JSON) as partial:
+        partial.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    whole = [pair for pair in zip(report["bags"], folders, strict=True) if "error" not in pair[0]]
+    comparison = report.get("comparison")
+    page = (
+        Environment(autoescape=True)
+        .from_string(TEMPLATE)
+        .render(
+            report=report,
+            sections=[_section(result, folder) for result, folder in whole[:SHOWN_BAGS]],
+            failed=[result for result in report["bags"] if "error" in result],
+            left_out=max(0, len(whole) - SHOWN_BAGS),
+            comparison=comparison,
+            flips=Markup(figures.flips(comparison)) if comparison else "",
+        )
+    )
+    with renamed(out / PAGE) as partial:
+        partial.write_text(page, encoding="utf-8")
+
+
+def _section(result: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """One bag's part of the page."""
+    run = read_reports(folder / BAG, REPORT)
+    plots = {
+        "timeline": figures.timeline(result),
+        "verdicts": shared.verdicts_by_reason(run),
+        "candidates": shared.candidates_by_plan(run),
+        "paths": figures.paths_over_time(result),
+        "dream": figures.dream_over_steps(result),
+        "latency": shared.latency_by_stage(run),
+    }
+    rejections: Counter[str] = Counter()
+    for cycle in result["cycles"]:
+        rejections.update(cycle["rejections"])
+    return {
+        "result": result,
+        "plots": {name: Markup(svg) for name, svg in plots.items()},
+        "rejections": rejections.most_common(),
+        "latencies": shared.latency_table(run),
+        "moments": [
+            {
+                **moment,
+                "source": _inline(folder / moment["picture"]),
+                "plot": Markup(figures.planned_and_recorded(moment)),
+            }
+            for moment in result["moments"]
+        ],
+    }
+
+
+def _inline(picture: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()

@@ -1,0 +1,83 @@
+"""The page of a replay: everything in one file, readable without a network."""
+
+TEMPLATE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>wm-planner: replay</title>
+<style>
+ body { font: 15px/1.5 system-ui, sans-serif; max-width: 940px; margin: 2em auto; color: #222; }
+ h1 { font-size: 1.5em; } h2 { font-size: 1.25em; margin-top: 2.5em; border-top: 1px solid #ddd;
+  padding-top: 1em; } h3 { font-size: 1.05em; margin-top: 1.6em; }
+ svg, img { width: 100%; height: auto; }
+ table { border-collapse: collapse; } td, th { padding: .15em 1em .15em 0; text-align: left; }
+ td.number { text-align: right; font-variant-numeric: tabular-nums; }
+ .note { color: #666; } .open { background: #fff6dd; padding: .6em 1em; border-radius: 6px; }
+ .bad { color: #b3261e; } code { font-size: .9em; }
+</style></head><body>
+<h1>Replay of {{ report.bags | length }} bag{{ "s" if report.bags | length != 1 }}</h1>
+<p class="open"><b>Open loop.</b> The recorded robot did not follow these plans: it did what it did
+ then, and every plan starts from what was recorded. So this page shows what the planner would have
+ decided at each moment, not how a run with it would have ended.</p>
+<p class="note">Output hash <code>{{ report.output_hash }}</code>: equal where every decision is, to
+ the last bit.</p>
+{% for result in failed %}<p class="bad">{{ result.bag }}: {{ result.error }}</p>{% endfor %}
+{% if comparison %}
+<h2>Two configurations</h2>
+{% if comparison.first_divergence %}
+<p>They part in {{ comparison.first_divergence.bag }} at
+ {{ "%.2f"|format(comparison.first_divergence.seconds) }} s:
+ {{ comparison.first_divergence.says }}.</p>
+{% else %}<p>No difference.</p>{% endif %}
+<p>{{ comparison.cycles_compared }} frames were planned on by both,
+ {{ comparison.cycles_with_the_same_dreams }} of them with the same dreams;
+ {{ comparison.choices_changed }} times another one was chosen. Frames on which only the new
+ configuration found no plan: {{ comparison.decisions.no_plan.values() | sum }}; only the old one:
+ {{ comparison.decisions.plan.values() | sum }}.</p>
+{{ flips }}
+<table><tr><th>per bag</th><th>before</th><th>now</th><th>difference</th><th>95% interval</th></tr>
+{% for name, found in comparison.metrics.items() %}<tr><td>{{ name }}</td>
+{% for key in ("first", "second", "difference") %}<td class="number">
+{{ "%.4g"|format(found[key]) if found[key] is not none else "unknown" }}</td>{% endfor %}
+<td class="number">{% if found.interval %}{{ "%.3g"|format(found.interval[0]) }} to
+ {{ "%.3g"|format(found.interval[1]) }}{% else %}needs two bags{% endif %}</td></tr>
+{% endfor %}</table>
+{% endif %}
+{% for section in sections %}{% set result = section.result %}
+<h2>{{ result.bag }}</h2>
+<p>{{ "%.1f"|format(result.duration_s) }} s recorded, {{ result.looks | length }} frames looked at,
+ {{ result.plans }} plans in {{ result.planning_cycles }} planning cycles, latency
+ {{ result.latency.latency }}. Asked for: {% for said in result.instructions -%}
+ “{{ said }}”{{ ", " if not loop.last }}{%- endfor %}.</p>
+{% if result.recorded.compared %}<p>The bag holds the plans of its own planner:
+ {{ result.recorded.identical }} of {{ result.recorded.compared }} are the same to the last bit
+ (candidates, verdicts, scores and choice).
+{% for one in result.recorded.differing %}<br><span class="note">At
+ {{ "%.2f"|format((one.stamp_ns - result.begin_ns) * 1e-9) }} s differ:
+ {{ one.fields.keys() | join(", ") }}.</span>{% endfor %}</p>{% endif %}
+{{ section.plots.timeline }}
+<h3>Why candidates were rejected</h3>{{ section.plots.verdicts }}
+<table>{% for reason, count in section.rejections %}<tr><td>{{ reason }}</td>
+<td class="number">{{ count }}</td></tr>{% else %}<tr><td>None was.</td></tr>{% endfor %}</table>
+{{ section.plots.candidates }}
+<h3>Planned and recorded</h3>{{ section.plots.paths }}
+<p class="note">Dynamic time warping forgives being early or late. Dotted: a plan that never
+ moves.</p>
+<h3>Dreamed and seen</h3>{{ section.plots.dream }}
+<h3>Latency on this machine</h3>{{ section.plots.latency }}
+<table><tr><th>stage</th><th>median ms</th><th>95% ms</th></tr>
+{% for name, middle, high in section.latencies %}<tr><td>{{ name }}</td>
+<td class="number">{{ "%.1f"|format(middle) }}</td>
+<td class="number">{{ "%.1f"|format(high) }}</td></tr>{% endfor %}</table>
+<h3>Worst moments</h3>
+{% for moment in section.moments %}
+<p>Plan {{ moment.plan_id }} at {{ "%.2f"|format(moment.seconds) }} s,
+ {{ "the dream least like what came" if moment.kind == "dream"
+    else "the path farthest from what was done" }}: dream above, camera below.</p>
+<img src="{{ moment.source }}" alt="dreamed and seen frames">
+{{ moment.plot }}
+{% else %}<p>No plan was followed by enough recording.</p>{% endfor %}
+{% if result.dropped %}<h3>Not used</h3><table>
+{% for reason, count in result.dropped.items() %}<tr><td>{{ reason }}</td>
+<td class="number">{{ count }}</td></tr>{% endfor %}</table>{% endif %}
+{% endfor %}
+{% if left_out %}<p class="note">{{ left_out }} more bags are in report.json.</p>{% endif %}
+</body></html>
+"""

@@ -1,0 +1,1 @@
+"""What ROS messages say, whoever unpacked them: rclpy in a node or rosbags from a file."""

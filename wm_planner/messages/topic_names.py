@@ -1,0 +1,8 @@
+"""Names of the topics that bags are read for, relative to the stack's namespace."""
+
+PLAN_TOPIC = "planner/plan"
+REPORT_TOPIC = "planner/report"
+TASK_PROGRESS_TOPIC = "planner/task"
+COMMAND_TOPIC = "executor/command"
+EXECUTOR_STATE_TOPIC = "executor/state"
+SUCCESS_TOPIC = "rig/success"

@@ -1,0 +1,233 @@
+"""Replays one bag with one configuration and leaves what came of it in a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wm_planner.assembly import Stack, StackConfig, assemble, load_config
+from wm_planner.errors import ConfigurationError, DataError
+from wm_planner.messages.arrays import to_ns
+from wm_planner.replay.bag import Bag
+from wm_planner.replay.digest import digest
+from wm_planner.replay.foresight import ForesightObserver
+from wm_planner.replay.latency import (
+    Latency,
+    LatencySettings,
+    ModelledLatency,
+    RecordedLatency,
+    ZeroLatency,
+)
+from wm_planner.replay.moments import write_moments
+from wm_planner.replay.output_bag import OutputBag
+from wm_planner.replay.pipeline import BagTopics, Look, Pipeline, find_topics
+from wm_planner.replay.recorded_match import RecordedMatch
+from wm_planner.replay.recorded_run import Assignment, RecordedRun, read_recorded_run
+from wm_planner.replay.result import ResultBuilder
+from wm_planner.types import ObservationWindow, Plan
+
+RESULT, BAG = "result.json", "bag"
+CLOCK_SAMPLES = 20
+OTHER_CLOCK_NS = 500_000_000  # stamps this far from the time of recording are another clock's
+FORMAT = 1  # of result.json
+
+
+@dataclass(frozen=True)
+class ReplayJob:
+    """What to replay, and how.
+
+    Attributes:
+        bag: folder or file.
+        folder: to leave; made under another name until it is whole.
+        config: planner.yaml, None for the one that comes with the package.
+        rig: instead of the configuration's.
+        instruction: instead of what the bag says; needed where it says nothing.
+        seed: with the stamp of a frame it fixes all randomness of a plan.
+        latency: how long planning takes.
+        copy: whether the recorded topics are copied beside the plans.
+    """
+
+    bag: Path
+    folder: Path
+    config: Path | None = None
+    rig: str | None = None
+    instruction: str | None = None
+    seed: int = 0
+    latency: LatencySettings = dataclasses.field(default_factory=LatencySettings)
+    copy: bool = True
+
+    @property
+    def stack_config(self) -> StackConfig:
+        """The configuration with this job's rig."""
+        config = load_config(self.config)
+        return config if self.rig is None else dataclasses.replace(config, rig=self.rig)
+
+    @property
+    def key(self) -> str:
+        """Equal for jobs that give the same result: inputs as they are now, without the folder."""
+        config = self.stack_config
+        bundles = (config.world_model.bundle, config.inverse_dynamics.bundle)
+        manifests = [(path / "bundle.json").read_text(encoding="utf-8") for path in bundles]
+        files = sorted(self.bag.iterdir()) if self.bag.is_dir() else [self.bag]
+        found = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        settings = (self.instruction, self.seed, self.latency, self.copy, FORMAT)
+        return digest([str(self.bag.resolve()), found, config, manifests, settings])
+
+
+def replay_bag(job: ReplayJob) -> dict[str, Any]:
+    """Replay; returns what is in the folder's `result.json`.
+
+    Raises:
+        DataError: the bag cannot be used, or the result not be written.
+    """
+    partial = job.folder.with_name(f"{job.folder.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        result = _replay(job, partial)
+        text = json.dumps(result, allow_nan=False)
+        (partial / RESULT).write_text(text + "\n", encoding="utf-8")
+        shutil.rmtree(job.folder, ignore_errors=True)
+        partial.rename(job.folder)
+        return result
+    except OSError as error:
+        raise DataError(f"{job.folder} could not be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def read_result(job: ReplayJob) -> dict[str, Any] | None:
+    """Return what an earlier run of the same job left, None where there is none."""
+    try:
+        result = json.loads((job.folder / RESULT).read_text(encoding="utf-8"))
+        return result if result["key"] == job.key else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
+    stack = assemble(job.stack_config)
+    with Bag(job.bag) as bag:
+        topics, run = find_topics(bag, stack), read_recorded_run(bag)
+        match = RecordedMatch(bag, stack.robot.joint_names)
+        result, foresight = ResultBuilder(), ForesightObserver(stack)
+        latency = _latency(job, run)
+
+        def observed(window: ObservationWindow) -> None:
+            for one in foresight.observed(window):
+                result.foresaw(one)
+
+        pipeline = Pipeline(
+            stack,
+            bag,
+            topics,
+            _assignments(job, run, stack),
+            latency,
+            job.seed,
+            _clock_offset_ns(bag, topics),
+            observed,
+        )
+        with OutputBag(folder / BAG, bag, stack, job.copy) as output:
+
+            def took(look: Look) -> None:
+                result.looked(look)
+                if look.report is None or look.reason is None:
+                    return
+                match.made(look.stamp_ns, look.report)
+                output.write(look.report, look.reason, look.done_ns)
+                if isinstance(look.report.plan, Plan):
+                    foresight.planned(look.report.plan, look.window)
+
+            heard = {*topics.all, *match.topics}
+            for record in bag.records(None if job.copy else heard):
+                result.heard(record.log_ns)
+                output.copy(record)
+                match.hear(record)
+                if record.topic in heard:
+                    for look in pipeline.take(record):
+                        took(look)
+            for look in pipeline.finish():
+                took(look)
+        for one in foresight.finish():
+            result.foresaw(one)
+        match.finish()
+        moments = write_moments(folder, result, stack)
+    if not result.messages:
+        raise DataError(f"bag {job.bag}: holds no messages")
+    facts = {
+        "key": job.key,
+        "bag": job.bag.name,
+        "instructions": [a.instruction for a in _assignments(job, run, stack)],
+        "latency": dataclasses.asdict(job.latency),
+        "seed": job.seed,
+        "ends": pipeline.ends,
+        "dropped": pipeline.dropped,
+        "recorded": _told(match),
+        "moments": moments,
+    }
+    return {**facts, **result.built()}
+
+
+def _latency(job: ReplayJob, run: RecordedRun) -> Latency:
+    if job.latency.latency == "modelled":
+        return ModelledLatency(job.latency, job.seed)
+    if job.latency.latency == "zero":
+        return ZeroLatency()
+    if not run.looked:
+        raise DataError(
+            f"bag {job.bag} holds no progress of a planner, which latency recorded follows; "
+            "choose zero or modelled"
+        )
+    return RecordedLatency(run.looked)
+
+
+def _assignments(job: ReplayJob, run: RecordedRun, stack: Stack) -> tuple[Assignment, ...]:
+    if job.instruction is not None and not run.assignments:
+        return (Assignment(0, None, job.instruction),)
+    if job.instruction is not None:
+        return tuple(dataclasses.replace(a, instruction=job.instruction) for a in run.assignments)
+    if not run.assignments:
+        known = "; ".join(stack.world_model.spec.instructions)
+        raise ConfigurationError(
+            f"bag {job.bag} does not say what was to be done: give --instruction (known: {known})"
+        )
+    return run.assignments
+
+
+def _clock_offset_ns(bag: Bag, topics: BagTopics) -> int:
+    """What leads from times of recording to the stamps' clock; 0 where they share one."""
+    offsets = []
+    for record in bag.records([topics.pictures]):
+        try:
+            offsets.append(to_ns(bag.unpack(record).header.stamp) - record.log_ns)
+        except DataError:
+            continue
+        if len(offsets) == CLOCK_SAMPLES:
+            break
+    offset = int(np.median(offsets)) if offsets else 0
+    return offset if abs(offset) > OTHER_CLOCK_NS else 0
+
+
+def _told(match: RecordedMatch) -> dict[str, Any]:
+    """Recorded against replayed plans, for the result."""
+    unlike = [m for m in match.matches if m.differing]
+    return {
+        "compared": len(match.matches),
+        "identical": len(match.matches) - len(unlike),
+        "only_recorded": len(match.only_recorded),
+        "only_replayed": len(match.only_replayed),
+        "differing": [
+            {
+                "stamp_ns": m.stamp_ns,
+                "fields": {k: None if np.isnan(v) else v for k, v in m.largest.items()},
+            }
+            for m in unlike
+        ],
+    }

@@ -1,0 +1,59 @@
+"""The worst moments of a replay as picture strips: what was dreamed above what came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from wm_planner import images
+from wm_planner.assembly import Stack
+from wm_planner.replay.foresight import Foresight
+from wm_planner.replay.result import ResultBuilder
+
+SHOWN = 8  # steps of a dream, evenly chosen
+GAP = 4  # px between pictures
+
+
+def write_moments(folder: Path, result: ResultBuilder, stack: Stack) -> list[dict[str, Any]]:
+    """Write a PNG for each of the worst plans; returns what is needed to show them."""
+    moments = []
+    for kind in ("dream", "path"):
+        for rank, foresight in enumerate(result.worst(kind)):
+            name = f"worst_{kind}_{rank + 1}.png"
+            strip(foresight, stack).save(folder / name)
+            moments.append(
+                {
+                    "kind": kind,
+                    "picture": name,
+                    "plan_id": foresight.plan_id,
+                    "seconds": (foresight.stamp_ns - result.begin_ns) * 1e-9,
+                    "dream_error": max(foresight.dream_error, default=None),
+                    "dtw": foresight.dtw,
+                    "dtw_standing": foresight.dtw_standing,
+                    "planned": foresight.planned.tolist(),
+                    "recorded": foresight.recorded.tolist(),
+                    "alignment": foresight.alignment,
+                }
+            )
+    return moments
+
+
+def strip(foresight: Foresight, stack: Stack) -> Image.Image:
+    """Return two rows of pictures, the dream's above the camera's; black where no frame came."""
+    steps = np.unique(np.linspace(0, foresight.steps - 1, SHOWN).round().astype(int))
+    dreamed = stack.world_model.decode(foresight.dream[steps].astype(np.float32))
+    _, height, width, _ = dreamed.shape
+    across = len(steps) * (width + GAP) - GAP
+    page = np.full((2 * height + GAP, across, 3), 255, np.uint8)
+    for place, step in enumerate(steps):
+        columns = slice(place * (width + GAP), place * (width + GAP) + width)
+        page[:height, columns] = dreamed[place]
+        frame = foresight.frames[step]
+        came = np.zeros((height, width, 3), np.uint8)
+        page[height + GAP :, columns] = (
+            came if frame is None else images.fit(frame[None], height, width)[0]
+        )
+    return Image.fromarray(page)
