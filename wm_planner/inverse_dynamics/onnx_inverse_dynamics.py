@@ -1,4 +1,4 @@
-"""An inverse dynamics model in one ONNX graph: two frames to the command that joins them."""
+"""An inverse dynamics model in one ONNX graph: a window of frames to the commands between them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from wm_planner.bundle import INVERSE_DYNAMICS, Bundle
 from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.inverse_dynamics.chain_variance import chain_variance
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics, InverseDynamicsSpec
+from wm_planner.inverse_dynamics.sliding_windows import cut_windows, lay_out, merge
 from wm_planner.onnx_session import OnnxSession, OnnxSettings
 from wm_planner.settings import setting
 from wm_planner.types import ActionChunks, HandPoses
@@ -33,6 +34,9 @@ class OnnxInverseDynamicsSettings:
 
 class OnnxInverseDynamics(InverseDynamics):
     """Runs an inverse dynamics bundle.
+
+    Windows of the model's length slide over the frames one by one; what they say about the same
+    pair of frames is averaged by inverse variance, and so are several draws of noise.
 
     The graph answers with *absolute* targets; the chain of actions starts at the measured pose.
     Summing what the hands moved in dreamed frames would add up the errors instead.
@@ -63,6 +67,11 @@ class OnnxInverseDynamics(InverseDynamics):
         )
         name = "inverse_dynamics"
         self._graph = OnnxSession(name, bundle.graphs[name], manifest.graphs[name], onnx)
+        self._window = manifest.context_frames
+        # Models of two frames used to answer for one pair, without an axis for more of them.
+        self._one_pair = manifest.graphs[name].inputs[0].name == "pair"
+        if self._window < 2 or (self._one_pair and self._window > 2):
+            raise BundleError(f"{bundle.folder}: context_frames is {self._window}, its window")
 
     def invert(
         self,
@@ -82,42 +91,43 @@ class OnnxInverseDynamics(InverseDynamics):
         if not np.isclose(dt, self.spec.dt, DT_TOLERANCE):
             raise DataError(f"frames are {dt} s apart, inverse dynamics needs {self.spec.dt} s")
         draws = 1 if generator is None else self.settings.draws
-        answers = [self._answer(latents, generator if draws > 1 else None) for _ in range(draws)]
-        packed, variance = _merge(*(np.stack(parts) for parts in zip(*answers, strict=True)))
+        steps = latents.shape[1] - 1
+        answers = [
+            self._answer(latents, generator if draws > 1 else None, steps) for _ in range(draws)
+        ]
+        packed, variance, correlation, said = (
+            np.concatenate(parts) for parts in zip(*answers, strict=True)
+        )
+        packed, variance = merge(packed, variance, said)
         packed[..., 9::10] = np.maximum(packed[..., 9::10], 0.0)  # grippers do not open below zero
         targets = actions.unpack(packed)
         return ActionChunks(
             actions=actions.difference(measured, targets),
-            variance=chain_variance(measured, targets, variance),
+            variance=chain_variance(measured, targets, variance, correlation[0]),
             dt=dt,
             start_ns=start_ns,
             bundle_hash=bundle_hash,
         )
 
     def _answer(
-        self, latents: np.ndarray, generator: np.random.Generator | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return packed targets and their variance, both (K, H, 20)."""
+        self, latents: np.ndarray, generator: np.random.Generator | None, steps: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return what the S windows say, laid out along the sequence.
+
+        Returns:
+            Packed targets and their variance, both (S, K, H, 20); the correlation of the errors
+            of neighbouring targets, (1, 20); and which windows say something, (S, H).
+        """
         frames = np.asarray(latents, np.float32)
         if generator is not None:
             noise = generator.standard_normal(frames.shape, np.float32)
             frames = frames + np.float32(self.settings.latent_noise) * noise
-        pairs = np.stack([frames[:, :-1], frames[:, 1:]], axis=2)  # (K, H, 2, *latent_shape)
-        lead = pairs.shape[:2]
-        answer = self._graph.run(pair=pairs.reshape(-1, *pairs.shape[2:]))
+        windows = cut_windows(frames, self._window)  # (S, K, W, *latent_shape)
+        lead = (*windows.shape[:2], self._window - 1)
+        name = "pair" if self._one_pair else "frames"
+        answer = self._graph.run(**{name: windows.reshape(-1, *windows.shape[2:])})
         log_variance = np.clip(answer["log_variance"].astype(np.float64), *LOG_VARIANCE_RANGE)
-        packed = answer["command"].astype(np.float64)
-        return packed.reshape(*lead, -1), np.exp(log_variance).reshape(*lead, -1)
-
-
-def _merge(packed: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average draws by inverse variance; disagreement between draws adds to the variance.
-
-    Args:
-        packed: shape (N, K, H, 20).
-        variance: shape (N, K, H, 20).
-    """
-    weights = 1.0 / variance
-    mean = actions.average(packed, weights)
-    spread = ((packed - mean) ** 2 * weights).sum(axis=0)
-    return mean, (len(packed) + spread) / weights.sum(axis=0)
+        packed, said = lay_out(answer["command"].reshape(*lead, -1), steps)
+        variance, _ = lay_out(np.exp(log_variance).reshape(*lead, -1), steps)
+        correlation = answer.get("correlation", np.zeros(packed.shape[-1]))
+        return packed, variance, correlation.reshape(-1, packed.shape[-1])[:1], said
