@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wm_planner import actions
+from wm_planner.actions import ACTION_SIZE
 from wm_planner.bundle import INVERSE_DYNAMICS, Bundle
 from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.inverse_dynamics.chain_variance import chain_variance
@@ -26,6 +27,9 @@ class OnnxInverseDynamicsSettings:
 
     draws: int = setting(
         1, minimum=1, maximum=32, help="Answers to average, each to slightly noisy latents."
+    )
+    flow_draws: int = setting(
+        16, minimum=2, maximum=256, help="Commands that a model with a flow draws for each answer."
     )
     latent_noise: float = setting(
         0.05, minimum=0.0, maximum=1.0, help="Deviation of that noise, in latent units."
@@ -69,6 +73,7 @@ class OnnxInverseDynamics(InverseDynamics):
         self._graph = OnnxSession(name, bundle.graphs[name], manifest.graphs[name], onnx)
         self._window = manifest.context_frames
         # Models of two frames used to answer for one pair, without an axis for more of them.
+        self._draws_itself = any(t.name == "noise" for t in manifest.graphs[name].inputs)
         self._one_pair = manifest.graphs[name].inputs[0].name == "pair"
         if self._window < 2 or (self._one_pair and self._window > 2):
             raise BundleError(f"{bundle.folder}: context_frames is {self._window}, its window")
@@ -92,9 +97,7 @@ class OnnxInverseDynamics(InverseDynamics):
             raise DataError(f"frames are {dt} s apart, inverse dynamics needs {self.spec.dt} s")
         draws = 1 if generator is None else self.settings.draws
         steps = latents.shape[1] - 1
-        answers = [
-            self._answer(latents, generator if draws > 1 else None, steps) for _ in range(draws)
-        ]
+        answers = [self._answer(latents, generator, draws > 1, steps) for _ in range(draws)]
         packed, variance, correlation, said = (
             np.concatenate(parts) for parts in zip(*answers, strict=True)
         )
@@ -110,7 +113,7 @@ class OnnxInverseDynamics(InverseDynamics):
         )
 
     def _answer(
-        self, latents: np.ndarray, generator: np.random.Generator | None, steps: int
+        self, latents: np.ndarray, generator: np.random.Generator | None, noisy: bool, steps: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return what the S windows say, laid out along the sequence.
 
@@ -119,13 +122,18 @@ class OnnxInverseDynamics(InverseDynamics):
             of neighbouring targets, (1, 20); and which windows say something, (S, H).
         """
         frames = np.asarray(latents, np.float32)
-        if generator is not None:
+        if generator is not None and noisy:
             noise = generator.standard_normal(frames.shape, np.float32)
             frames = frames + np.float32(self.settings.latent_noise) * noise
         windows = cut_windows(frames, self._window)  # (S, K, W, *latent_shape)
         lead = (*windows.shape[:2], self._window - 1)
         name = "pair" if self._one_pair else "frames"
-        answer = self._graph.run(**{name: windows.reshape(-1, *windows.shape[2:])})
+        inputs = {name: windows.reshape(-1, *windows.shape[2:])}
+        if self._draws_itself:
+            drawing = generator or np.random.default_rng(0)
+            shape = (len(inputs[name]), self.settings.flow_draws, self._window - 1, ACTION_SIZE)
+            inputs["noise"] = drawing.standard_normal(shape, np.float32)
+        answer = self._graph.run(**inputs)
         log_variance = np.clip(answer["log_variance"].astype(np.float64), *LOG_VARIANCE_RANGE)
         packed, said = lay_out(answer["command"].reshape(*lead, -1), steps)
         variance, _ = lay_out(np.exp(log_variance).reshape(*lead, -1), steps)

@@ -11,17 +11,17 @@ import numpy as np
 import torch
 
 from wm_planner import actions
-from wm_planner.bundle import SamplerSpec
 from wm_planner.open_loop.hand_errors import ERRORS
 from wm_planner.open_loop.pictures import image_psnr
 from wm_planner.robot.hand_renderer import HandRenderer
 from wm_planner.training.autoencoder_training import encode_all
+from wm_planner.training.dreaming import dream as sample
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.reading import read_commands
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.windows import SUCCESS, UNKNOWN, Windows
-from wm_planner.world_models.sampler import denoise, signal_levels
 
 BATCH = 32
 
@@ -72,8 +72,8 @@ def evaluate(
         for start in range(0, windows, BATCH):
             rows = slice(start, start + BATCH)
             parts.append(
-                _sample(denoiser, context[rows], words[rows], act[rows], given, outcome,
-                        denoising_steps, generator, hands)
+                sample(denoiser, context[rows], words[rows], act[rows], given, outcome,
+                       denoising_steps, generator, hands)
             )  # fmt: skip
         return np.concatenate(parts)
 
@@ -94,38 +94,12 @@ def evaluate(
     }
     newest = context[:, -1:]
     for name, frames in (("real", future), ("actions_given", acted)):
-        command = _invert(inverse, np.concatenate([newest, frames], 1))
+        command, _ = read_commands(inverse, np.concatenate([newest, frames], 1))
         figures |= {f"command_{name}_{k}": v for k, v in _command_error(command, targets).items()}
-    still = _invert(inverse, np.repeat(newest, future.shape[1] + 1, 1))
+    still, _ = read_commands(inverse, np.repeat(newest, future.shape[1] + 1, 1))
     figures |= _object_probe(autoencoder, source, latents)
     figures["command_standing_still_mm"] = _command_error(still, targets)["mm"]
     return figures
-
-
-@torch.no_grad()
-def _sample(
-    denoiser: Denoiser, context: np.ndarray, words: np.ndarray, targets: np.ndarray, given: float,
-    outcome: int, steps: int, generator: torch.Generator, hands: HandRenderer | None,
-) -> np.ndarray:  # fmt: skip
-    count, s = len(context), denoiser.settings
-    noise = torch.randn((count, s.horizon, s.tokens, s.channels), generator=generator).numpy()
-    drawn = None
-    if hands:
-        drawn = torch.from_numpy(hands.render(actions.unpack(targets))) / 255
-    conditions = (
-        torch.from_numpy(words), torch.zeros(count, s.tokens, s.channels), torch.zeros(count, 1),
-        torch.from_numpy(targets), torch.full((count, s.horizon), given),
-        torch.full((count,), outcome),
-    )  # fmt: skip
-
-    def predict_clean(noisy: np.ndarray, signal: float, stride: float) -> np.ndarray:
-        level, far = (torch.full((count, s.horizon), value) for value in (signal, stride))
-        clean: torch.Tensor = denoiser(
-            torch.from_numpy(context), torch.from_numpy(noisy), level, *conditions, far, drawn
-        )
-        return clean.numpy()
-
-    return denoise(predict_clean, noise, signal_levels(SamplerSpec(steps=steps)))
 
 
 @torch.no_grad()
@@ -147,13 +121,6 @@ def _object_probe(
         "object_probe_median_mm": float(np.median(error)),
         "object_probe_p95_mm": float(np.percentile(error, 95)),
     }
-
-
-@torch.no_grad()
-def _invert(inverse: InverseDynamics, frames: np.ndarray) -> np.ndarray:
-    pair = np.stack([frames[:, :-1], frames[:, 1:]], 2)
-    out = inverse(torch.from_numpy(pair.reshape(-1, *pair.shape[2:]).astype(np.float32)))
-    return out[2].numpy().reshape(*pair.shape[:2], -1)
 
 
 def _command_error(got: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
