@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
-from tiny_models import DT, write_tiny_bundles
+from tiny_models import DT, build_graph, write_tiny_bundles
 
 from wm_planner import actions
-from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle
+from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle, write_bundle
 from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.inverse_dynamics.onnx_inverse_dynamics import (
     OnnxInverseDynamics,
     OnnxInverseDynamicsSettings,
 )
+from wm_planner.onnx_session import describe_graph
 from wm_planner.types import ActionChunks
 
 
@@ -114,3 +117,67 @@ def test_that_what_does_not_fit_is_refused(folders, generator):
         model.invert(np.zeros((1, 3, 2, 10)), measured, 0.1, 0, "dreams")
     with pytest.raises(BundleError, match="is a world_model, expected inverse_dynamics"):
         OnnxInverseDynamics(load_bundle(folders[0], WORLD_MODEL))
+
+
+def windowed_bundle(folder, folders, bias):
+    """A bundle of three frames a window that reads poses as they are, off by a bias per pair."""
+    graph = build_graph(
+        """windowed (float[N,3,2,10] frames)
+        => (float[N,2,20] command, float[N,2,20] log_variance, float[N,2,20] correlation)
+        {
+            later = Slice (frames, one, three, one)
+            flat = Reshape (later, wanted)
+            command = Add (flat, bias)
+            zero = Sub (flat, flat)
+            log_variance = Add (zero, certainty)
+            correlation = Add (zero, shared)
+        }""",
+        {
+            "one": np.array([1]), "three": np.array([3]), "wanted": np.array([0, 2, 20]),
+            "bias": np.array([[bias], [0.0]]) * np.eye(1, 20),
+            "certainty": np.full(20, -8.0), "shared": np.full(20, 0.75),
+        },
+    )  # fmt: skip
+    manifest = load_bundle(folders[1], INVERSE_DYNAMICS).manifest
+    spec = describe_graph("inverse_dynamics.onnx", graph)
+    manifest = dataclasses.replace(
+        manifest, context_frames=3, graphs={"inverse_dynamics": spec}, files={}
+    )
+    write_bundle(folder, manifest, {"inverse_dynamics": graph}, "# Windowed\n")
+    return OnnxInverseDynamics(load_bundle(folder, INVERSE_DYNAMICS))
+
+
+@pytest.mark.parametrize("frames", [2, 3, 7])
+def test_that_windows_slide_over_sequences_of_any_length(tmp_path, folders, generator, frames):
+    packed = random_packed(generator, 2, frames)
+    measured = actions.unpack(random_packed(generator))
+    model = windowed_bundle(tmp_path, folders, bias=0.0)
+    chunks = invert(model, packed.reshape(2, frames, 2, 10), measured)
+    reached = actions.pack(actions.integrate(measured, chunks.actions))
+    np.testing.assert_allclose(reached, packed[:, 1:], atol=1e-5)
+
+
+def test_that_overlapping_windows_are_averaged_and_their_disagreement_counts(
+    tmp_path, folders, generator
+):
+    packed = random_packed(generator, 1, 5)
+    measured = actions.unpack(packed[0, 0])
+    latents = packed.reshape(1, 5, 2, 10)
+    exact = invert(windowed_bundle(tmp_path / "exact", folders, 0.0), latents, measured)
+    biased = invert(windowed_bundle(tmp_path / "biased", folders, 0.02), latents, measured)
+    off = actions.integrate(measured, biased.actions).position[0, :, 0, 0] - packed[0, 1:, 0]
+    # The first pair is in one window alone, as its biased pair; the last one as its exact pair.
+    np.testing.assert_allclose(off, [0.02, 0.01, 0.01, 0.0], atol=1e-6)
+    added = biased.variance[0, :2, 0] - exact.variance[0, :2, 0]
+    assert added[0] == pytest.approx(0, abs=1e-12) and added[1] > 2e-5
+
+
+def test_that_errors_which_neighbours_share_cancel_in_steps(tmp_path, folders, generator):
+    """Only the first step, from the measured pose, has all of its target's error."""
+    packed = random_packed(generator, 1, 5)
+    model = windowed_bundle(tmp_path, folders, bias=0.0)
+    variance = invert(model, packed.reshape(1, 5, 2, 10), actions.unpack(packed[0, 0])).variance
+    own = np.exp(-8.0)
+    np.testing.assert_allclose(variance[0, 0, :3], own, rtol=1e-5)
+    np.testing.assert_allclose(variance[0, 1:, :3], 2 * own * (1 - 0.75), rtol=1e-5)
+    np.testing.assert_allclose(variance[0, :, 9::10], own, rtol=1e-5)

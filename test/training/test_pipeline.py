@@ -22,7 +22,7 @@ from wm_planner.errors import ConfigurationError, DataError  # noqa: E402
 from wm_planner.training.bundles import export_run  # noqa: E402
 from wm_planner.training.pipeline import STAGES, Run  # noqa: E402
 from wm_planner.training.training_settings import TrainingSettings  # noqa: E402
-from wm_planner.training.warm_start import WarmStart  # noqa: E402
+from wm_planner.training.warm_start import GRAPHS, WarmStart  # noqa: E402
 from wm_planner.types import ActionChunks, Goal, ObservationWindow  # noqa: E402
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel  # noqa: E402
 from wm_planner.world_models.sampler import denoise, signal_levels  # noqa: E402
@@ -30,7 +30,8 @@ from wm_planner.world_models.sampler import denoise, signal_levels  # noqa: E402
 TINY = TrainingSettings(
     horizon=4, width=32, layers=1, autoencoder_steps=4, denoiser_steps=4, value_steps=4,
     inverse_dynamics_steps=4, autoencoder_batch=8, denoiser_batch=4, value_batch=16,
-    inverse_dynamics_batch=16, checkpoint_every=2, denoising_steps=2,
+    inverse_dynamics_batch=16, inverse_dynamics_on_dreams_steps=4, made_pieces=8,
+    inverse_dynamics_window=3, calibration_share=0.2, checkpoint_every=2, denoising_steps=2,
 )  # fmt: skip
 
 
@@ -76,9 +77,9 @@ def test_an_interrupted_run_ends_bit_exactly_where_an_uninterrupted_one_ends(
 def test_every_weight_is_trained(finished):
     """A weight that keeps its first value is not connected."""
     for stage in STAGES:
-        fresh = getattr(finished, f"fresh_{stage}")
         torch.manual_seed(TINY.seed)
-        first = dict(fresh().named_parameters())
+        model = finished.load("inverse_dynamics") if "dreams" in stage else finished.fresh(stage)
+        first = dict(model.named_parameters())
         same = [
             name
             for name, value in finished.load(stage).named_parameters()
@@ -123,11 +124,12 @@ def test_a_warm_start_takes_over_every_weight_that_matters(finished, tmp_path, s
         start=WarmStart(folder),
     )  # fmt: skip
     assert again.vocabulary == ("a", "cube", "lift")
-    for stage in STAGES:
-        model = getattr(again, f"fresh_{stage}")()
+    for stage in GRAPHS:
+        model = again.fresh(stage)
         again.start.load_into(model, stage, again.vocabulary)
         new = dict(model.named_parameters())
-        for name, value in finished.load(stage).named_parameters():
+        shipping = {"inverse_dynamics": "inverse_dynamics_on_dreams"}.get(stage, stage)
+        for name, value in finished.load(shipping).named_parameters():
             if name == "words.weight":
                 torch.testing.assert_close(new[name][:, 1:3], value[:, :2], rtol=1e-3, atol=1e-4)
             elif name.startswith("encoder.11.") and shipped:

@@ -91,7 +91,8 @@ class Manifest:
         name: for people.
         rig: name of the rig it was trained for.
         cameras: images it looks at, by camera name.
-        context_frames: T, observed frames a world model looks at; 2 for inverse dynamics.
+        context_frames: T, observed frames a world model looks at; inverse dynamics: frames of
+            the window that slides over a dream.
         horizon: H, frames a world model dreams; 1 for inverse dynamics.
         dt_s: spacing of frames, s.
         latent_shape: of one frame.

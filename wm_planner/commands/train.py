@@ -1,8 +1,8 @@
 """Train the world model and the inverse dynamics model on a recorded dataset.
 
-Stages: autoencoder, inverse_dynamics, denoiser, value. Interrupt with Ctrl-C and run the same
-command again to continue. Curves: tensorboard --logdir DIR. With --start-from models/NAME the
-shipped models are fine-tuned on your own recordings.
+Stages: autoencoder, inverse_dynamics, denoiser, inverse_dynamics_on_dreams, value. Interrupt with
+Ctrl-C and run the same command again to continue. Curves: tensorboard --logdir DIR. With
+--start-from models/NAME the shipped models are fine-tuned on your own recordings.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ HELP = "train the models on a dataset (needs the [train] extra)"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "stage", nargs="?", default="all",
-        choices=("all", "autoencoder", "denoiser", "value", "inverse_dynamics"),
+        choices=(
+            "all", "autoencoder", "inverse_dynamics", "denoiser", "inverse_dynamics_on_dreams",
+            "value",
+        ),
         help="what to train; all by default",
     )  # fmt: skip
     parser.add_argument(
@@ -54,9 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if args.processes and args.processes > 1 and "WORLD_SIZE" not in os.environ:
         return _start_together(args.processes)
     run_ = open_run(args.data, args.out, args.config, args.threads, args.start_from)
-    from wm_planner.training.pipeline import STAGES
-
-    for stage in STAGES if args.stage == "all" else (args.stage,):
+    for stage in run_.stages if args.stage == "all" else (args.stage,):
         run_.train(stage)
         if run_.workers.first:
             print(f"{stage}: done, in {args.out / stage}")

@@ -8,15 +8,22 @@ from wm_planner import actions
 from wm_planner.types import HandPoses
 
 
-def chain_variance(start: HandPoses, targets: HandPoses, variance: np.ndarray) -> np.ndarray:
+def chain_variance(
+    start: HandPoses,
+    targets: HandPoses,
+    variance: np.ndarray,
+    correlation: np.ndarray | None = None,
+) -> np.ndarray:
     """Return variances of `actions.difference(start, targets)`.
 
-    Errors of neighbouring targets are taken as independent, and the start as exact.
+    The start is taken as exact.
 
     Args:
         start: no leading axes.
         targets: leading axes (K, H).
         variance: of the packed targets, shape (K, H, 20).
+        correlation: of the errors of neighbouring targets, shape (20,), below 1: errors that two
+            targets share cancel in the step between them. None for independent ones.
 
     Returns:
         Shape (K, H, 20).
@@ -36,6 +43,10 @@ def chain_variance(start: HandPoses, targets: HandPoses, variance: np.ndarray) -
     rotation += np.einsum("...ij,...ic->...jc", columns_before, targets.rotation[..., :2] ** 2)
     columns = np.swapaxes(rotation, -1, -2)
     result[..., actions.ROTATION] = columns.reshape(*columns.shape[:-2], 6)
+    if correlation is not None:
+        kept = 1 - correlation.reshape(2, actions.HAND_SIZE)
+        kept[:, actions.WIDTH] = 1  # absolute: no difference
+        result[:, 1:] *= kept
     return result.reshape(variance.shape)
 
 

@@ -1,4 +1,4 @@
-"""An inverse dynamics model in one ONNX graph: two frames to the command that joins them."""
+"""An inverse dynamics model in one ONNX graph: a window of frames to the commands between them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from wm_planner import actions
+from wm_planner.actions import ACTION_SIZE
 from wm_planner.bundle import INVERSE_DYNAMICS, Bundle
 from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.inverse_dynamics.chain_variance import chain_variance
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics, InverseDynamicsSpec
+from wm_planner.inverse_dynamics.sliding_windows import cut_windows, lay_out, merge
 from wm_planner.onnx_session import OnnxSession, OnnxSettings
 from wm_planner.settings import setting
 from wm_planner.types import ActionChunks, HandPoses
@@ -26,6 +28,9 @@ class OnnxInverseDynamicsSettings:
     draws: int = setting(
         1, minimum=1, maximum=32, help="Answers to average, each to slightly noisy latents."
     )
+    flow_draws: int = setting(
+        16, minimum=2, maximum=256, help="Commands that a model with a flow draws for each answer."
+    )
     latent_noise: float = setting(
         0.05, minimum=0.0, maximum=1.0, help="Deviation of that noise, in latent units."
     )
@@ -33,6 +38,9 @@ class OnnxInverseDynamicsSettings:
 
 class OnnxInverseDynamics(InverseDynamics):
     """Runs an inverse dynamics bundle.
+
+    Windows of the model's length slide over the frames one by one; what they say about the same
+    pair of frames is averaged by inverse variance, and so are several draws of noise.
 
     The graph answers with *absolute* targets; the chain of actions starts at the measured pose.
     Summing what the hands moved in dreamed frames would add up the errors instead.
@@ -63,6 +71,12 @@ class OnnxInverseDynamics(InverseDynamics):
         )
         name = "inverse_dynamics"
         self._graph = OnnxSession(name, bundle.graphs[name], manifest.graphs[name], onnx)
+        self._window = manifest.context_frames
+        # Models of two frames used to answer for one pair, without an axis for more of them.
+        self._draws_itself = any(t.name == "noise" for t in manifest.graphs[name].inputs)
+        self._one_pair = manifest.graphs[name].inputs[0].name == "pair"
+        if self._window < 2 or (self._one_pair and self._window > 2):
+            raise BundleError(f"{bundle.folder}: context_frames is {self._window}, its window")
 
     def invert(
         self,
@@ -82,42 +96,46 @@ class OnnxInverseDynamics(InverseDynamics):
         if not np.isclose(dt, self.spec.dt, DT_TOLERANCE):
             raise DataError(f"frames are {dt} s apart, inverse dynamics needs {self.spec.dt} s")
         draws = 1 if generator is None else self.settings.draws
-        answers = [self._answer(latents, generator if draws > 1 else None) for _ in range(draws)]
-        packed, variance = _merge(*(np.stack(parts) for parts in zip(*answers, strict=True)))
+        steps = latents.shape[1] - 1
+        answers = [self._answer(latents, generator, draws > 1, steps) for _ in range(draws)]
+        packed, variance, correlation, said = (
+            np.concatenate(parts) for parts in zip(*answers, strict=True)
+        )
+        packed, variance = merge(packed, variance, said)
         packed[..., 9::10] = np.maximum(packed[..., 9::10], 0.0)  # grippers do not open below zero
         targets = actions.unpack(packed)
         return ActionChunks(
             actions=actions.difference(measured, targets),
-            variance=chain_variance(measured, targets, variance),
+            variance=chain_variance(measured, targets, variance, correlation[0]),
             dt=dt,
             start_ns=start_ns,
             bundle_hash=bundle_hash,
         )
 
     def _answer(
-        self, latents: np.ndarray, generator: np.random.Generator | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return packed targets and their variance, both (K, H, 20)."""
+        self, latents: np.ndarray, generator: np.random.Generator | None, noisy: bool, steps: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return what the S windows say, laid out along the sequence.
+
+        Returns:
+            Packed targets and their variance, both (S, K, H, 20); the correlation of the errors
+            of neighbouring targets, (1, 20); and which windows say something, (S, H).
+        """
         frames = np.asarray(latents, np.float32)
-        if generator is not None:
+        if generator is not None and noisy:
             noise = generator.standard_normal(frames.shape, np.float32)
             frames = frames + np.float32(self.settings.latent_noise) * noise
-        pairs = np.stack([frames[:, :-1], frames[:, 1:]], axis=2)  # (K, H, 2, *latent_shape)
-        lead = pairs.shape[:2]
-        answer = self._graph.run(pair=pairs.reshape(-1, *pairs.shape[2:]))
+        windows = cut_windows(frames, self._window)  # (S, K, W, *latent_shape)
+        lead = (*windows.shape[:2], self._window - 1)
+        name = "pair" if self._one_pair else "frames"
+        inputs = {name: windows.reshape(-1, *windows.shape[2:])}
+        if self._draws_itself:
+            drawing = generator or np.random.default_rng(0)
+            shape = (len(inputs[name]), self.settings.flow_draws, self._window - 1, ACTION_SIZE)
+            inputs["noise"] = drawing.standard_normal(shape, np.float32)
+        answer = self._graph.run(**inputs)
         log_variance = np.clip(answer["log_variance"].astype(np.float64), *LOG_VARIANCE_RANGE)
-        packed = answer["command"].astype(np.float64)
-        return packed.reshape(*lead, -1), np.exp(log_variance).reshape(*lead, -1)
-
-
-def _merge(packed: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average draws by inverse variance; disagreement between draws adds to the variance.
-
-    Args:
-        packed: shape (N, K, H, 20).
-        variance: shape (N, K, H, 20).
-    """
-    weights = 1.0 / variance
-    mean = actions.average(packed, weights)
-    spread = ((packed - mean) ** 2 * weights).sum(axis=0)
-    return mean, (len(packed) + spread) / weights.sum(axis=0)
+        packed, said = lay_out(answer["command"].reshape(*lead, -1), steps)
+        variance, _ = lay_out(np.exp(log_variance).reshape(*lead, -1), steps)
+        correlation = answer.get("correlation", np.zeros(packed.shape[-1]))
+        return packed, variance, correlation.reshape(-1, packed.shape[-1])[:1], said

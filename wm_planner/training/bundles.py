@@ -16,7 +16,6 @@ from wm_planner.training.export import (
 )
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
-from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.networks.value import Value
 from wm_planner.training.pipeline import Run
 from wm_planner.training.source import EpisodeSource
@@ -34,9 +33,9 @@ def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str,
         The figures.
     """
     autoencoder, denoiser = run.load("autoencoder"), run.load("denoiser")
-    value, inverse = run.load("value"), run.load("inverse_dynamics")
+    value, inverse = run.load("value"), run.load_inverse_dynamics()
     assert isinstance(autoencoder, Autoencoder) and isinstance(denoiser, Denoiser)
-    assert isinstance(value, Value) and isinstance(inverse, InverseDynamics)
+    assert isinstance(value, Value)
     s = run.settings
     figures = {}
     if held_out is not None:
@@ -56,6 +55,7 @@ def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str,
         "commit": record["commit"],
         "machine": record["machine"],
         "seconds": record.get("seconds", {}),
+        "calibration": record.get("calibration", {}),
         "settings": record["settings"],
         **record.get("notes", {}),
     }
@@ -93,6 +93,7 @@ def _card(rig: str, record: dict[str, Any], figures: dict[str, float]) -> str:
         *(f"- {stage}: {time} s" for stage, time in seconds.items()),
         *(f"- {key}: {value}" for key, value in record.get("notes", {}).items()),
         "",
+        *_calibration(record),
         "## Open-loop figures, held-out seeds",
         BEGIN,
         *(["| figure | value |", "|---|---|"] if figures else []),
@@ -111,3 +112,11 @@ def _card(rig: str, record: dict[str, Any], figures: dict[str, float]) -> str:
         "asked for it and is optimistic about objects that are hidden behind a hand.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _calibration(record: dict[str, Any]) -> list[str]:
+    held = {k: v for stage in record.get("calibration", {}).values() for k, v in stage.items()}
+    if not held:
+        return []
+    lines = [f"- {name}: {share:.1f}%" for name, share in held.items()]
+    return ["## Errors within the stated 90% intervals, episodes set aside in training", *lines, ""]

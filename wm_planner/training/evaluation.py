@@ -19,6 +19,7 @@ from wm_planner.training.dreaming import decode, dream
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.reading import read_commands
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.windows import SUCCESS, UNKNOWN, Windows
 
@@ -93,9 +94,9 @@ def evaluate(
     }
     newest = context[:, -1:]
     for name, frames in (("real", future), ("actions_given", acted)):
-        command = _invert(inverse, np.concatenate([newest, frames], 1))
+        command, _ = read_commands(inverse, np.concatenate([newest, frames], 1))
         figures |= {f"command_{name}_{k}": v for k, v in _command_error(command, targets).items()}
-    still = _invert(inverse, np.repeat(newest, future.shape[1] + 1, 1))
+    still, _ = read_commands(inverse, np.repeat(newest, future.shape[1] + 1, 1))
     figures |= _object_probe(autoencoder, source, latents)
     figures["command_standing_still_mm"] = _command_error(still, targets)["mm"]
     return figures
@@ -114,13 +115,6 @@ def _object_probe(
         "object_probe_median_mm": float(np.median(error)),
         "object_probe_p95_mm": float(np.percentile(error, 95)),
     }
-
-
-@torch.no_grad()
-def _invert(inverse: InverseDynamics, frames: np.ndarray) -> np.ndarray:
-    pair = np.stack([frames[:, :-1], frames[:, 1:]], 2)
-    out = inverse(torch.from_numpy(pair.reshape(-1, *pair.shape[2:]).astype(np.float32)))
-    return out[2].numpy().reshape(*pair.shape[:2], -1)
 
 
 def _command_error(got: np.ndarray, wanted: np.ndarray) -> dict[str, float]:

@@ -32,7 +32,8 @@ from wm_planner.training.onnx_export import OPSET, Exported, FreeAxis, export, r
 #: Largest difference between ONNX Runtime and torch: absolute, in units of the output (latents
 #: have unit variance, poses are in m, pixels in levels).
 TOLERANCE = {"latent": 2e-3, "clean": 2e-3, "own": 2e-3, "value": 1e-3, "image": 1.0,
-             "pose": 1e-3, "next_pose": 1e-3, "command": 1e-3, "log_variance": 1e-2}  # fmt: skip
+             "pose": 1e-3, "next_pose": 1e-3, "command": 1e-3, "log_variance": 1e-2,
+             "correlation": 1e-6}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -143,12 +144,16 @@ def export_inverse_dynamics(
     """Write an inverse dynamics bundle that belongs to a world model's encoder."""
     round_weights_to_half(model.eval())
     its = world_model.manifest
-    pair = torch.randn(3, 2, *its.latent_shape)
-    outputs = ("pose", "next_pose", "command", "log_variance")
-    graph = _checked("inverse_dynamics", model, {"pair": pair}, outputs, "N")
+    window = model.settings.window
+    inputs = {"frames": torch.randn(3, window, *its.latent_shape)}
+    if model.flow is not None:
+        inputs["noise"] = torch.randn(3, 4, window - 1, model.settings.pose)
+    free = {"noise": {1: FreeAxis("D", 2, 1024)}}
+    outputs = ("pose", "next_pose", "command", "log_variance", "correlation")
+    graph = _checked("inverse_dynamics", model, inputs, outputs, "N", free)
     manifest = Manifest(
         kind=INVERSE_DYNAMICS, name=facts.name, rig=facts.rig, cameras=its.cameras,
-        context_frames=2, horizon=1, dt_s=facts.dt_s, latent_shape=its.latent_shape,
+        context_frames=window, horizon=1, dt_s=facts.dt_s, latent_shape=its.latent_shape,
         graphs={"inverse_dynamics": graph.spec}, encoder_hash=its.graph_hash("encoder"),
         opset=OPSET, training=facts.training,
         evaluation=facts.evaluation,

@@ -6,11 +6,7 @@ on, the curves, the checkpoints and pictures; `export` turns it into bundles.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +20,7 @@ from torch import nn
 from wm_planner.errors import ConfigurationError, DataError
 from wm_planner.robot.hand_renderer import HandRenderer
 from wm_planner.robot.rig_description import find_rig
+from wm_planner.training import inverse_dynamics_stages
 from wm_planner.training.autoencoder_training import (
     autoencoder_loss,
     build_autoencoder,
@@ -31,22 +28,23 @@ from wm_planner.training.autoencoder_training import (
     pose_statistics,
 )
 from wm_planner.training.hand_images import HandImages
-from wm_planner.training.inverse_dynamics_training import inverse_dynamics_loss
 from wm_planner.training.loop import LoopSettings, LossFunction, train
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
 from wm_planner.training.networks.denoiser import Denoiser, DenoiserSettings
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics, InverseDynamicsSettings
 from wm_planner.training.networks.value import Value
+from wm_planner.training.run_record import begin_or_compare, note, of_the_run
 from wm_planner.training.samples import sampling_of
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.training_settings import TrainingSettings
 from wm_planner.training.vocabulary import build_vocabulary
-from wm_planner.training.warm_start import WarmStart
+from wm_planner.training.warm_start import GRAPHS, WarmStart
 from wm_planner.training.windows import Windows
 from wm_planner.training.workers import Workers
 from wm_planner.training.world_model_training import denoiser_loss, value_loss
 
-STAGES = ("autoencoder", "inverse_dynamics", "denoiser", "value")  # each needs those before it
+#: Each needs those before it.
+STAGES = ("autoencoder", "inverse_dynamics", "denoiser", "inverse_dynamics_on_dreams", "value")
 
 
 @dataclass
@@ -75,48 +73,36 @@ class Run:
         torch.set_num_threads(self.settings.threads)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.vocabulary = build_vocabulary(self.source.instruction)
+        began_from = {"notes": {"started_from": self.start.identity}} if self.start else {}
         facts: dict[str, Any] = {
-            "settings": _of_the_run(self.settings),
+            "settings": of_the_run(self.settings),
             "data": dict(self.data),
             "instructions": sorted({text for text in self.source.instruction if text}),
             "vocabulary": list(self.vocabulary),
         }
-        path = self.folder / "run.json"
         with self.workers.first_alone():
-            self._note_or_compare(path, facts)
+            begin_or_compare(self.folder, facts, began_from)
 
-    def _note_or_compare(self, path: Path, facts: dict[str, Any]) -> None:
-        if path.exists():
-            old = json.loads(path.read_text())
-            # A run from before a setting existed was made with its default.
-            old["settings"] = _of_the_run(TrainingSettings()) | old["settings"]
-            # Through JSON, which knows no tuples.
-            old, new = json.loads(json.dumps([old, facts]))
-            for key, value in new.items():
-                if old[key] != value:
-                    raise ConfigurationError(
-                        f"{path}: {key} differs from this run's; continue with the same data and "
-                        "configuration, or choose a new --out folder"
-                    )
-        else:
-            facts |= {"commit": _commit(), "machine": _machine(), "started": time.time()}
-            if self.start:
-                facts["notes"] = {"started_from": self.start.identity}
-            _write_json(path, facts)
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages to train, in order."""
+        return tuple(name for name in STAGES if getattr(self.settings, f"{name}_steps"))
 
     def train(self, stage: str) -> nn.Module:
         """Train, continue or load one stage; its predecessors must be done."""
-        if stage not in STAGES:
-            raise ConfigurationError(f"stage: got {stage!r}, expected one of {', '.join(STAGES)}")
+        if stage not in self.stages:
+            known = ", ".join(self.stages)
+            raise ConfigurationError(f"stage: got {stage!r}, expected one of {known}")
         build: dict[str, Callable[[], tuple[nn.Module, LossFunction]]] = {
             "autoencoder": self._autoencoder,
             "denoiser": self._denoiser,
             "value": self._value,
             "inverse_dynamics": self._inverse_dynamics,
+            "inverse_dynamics_on_dreams": self._inverse_dynamics_on_dreams,
         }
         torch.manual_seed(self.settings.seed)
         model, loss = build[stage]()
-        if self.start:
+        if self.start and stage in GRAPHS:
             self.start.load_into(model, stage, self.vocabulary)
         if self.settings.compile:
             model.compile()
@@ -131,7 +117,10 @@ class Run:
         weights = self.folder / stage / "model.pt"
         with self.workers.first_alone() as first:
             if first and not weights.exists():
-                _note_time(self.folder / "run.json", stage, time.time() - began)
+                note(self.folder, "seconds", stage, round(time.time() - began))
+            if first and isinstance(trained, InverseDynamics) and stage != "inverse_dynamics":
+                held = inverse_dynamics_stages.calibrate_on_others(self, trained)
+                note(self.folder, "calibration", stage, held)
             if first:
                 torch.save(trained.state_dict(), weights)
         return trained
@@ -141,15 +130,16 @@ class Run:
         weights = self.folder / stage / "model.pt"
         if not weights.exists():
             raise DataError(f"{weights}: missing; train the {stage} first")
-        build = {
-            "autoencoder": self.fresh_autoencoder,
-            "denoiser": self.fresh_denoiser,
-            "value": self.fresh_value,
-            "inverse_dynamics": self.fresh_inverse_dynamics,
-        }
-        model = build[stage]()
+        model = self.fresh(stage)
         model.load_state_dict(torch.load(weights, weights_only=True))
         return model.eval()
+
+    def load_inverse_dynamics(self) -> InverseDynamics:
+        """The inverse dynamics to ship: the one that saw dreams, where there is one."""
+        on_dreams = (self.folder / STAGES[3] / "model.pt").exists()
+        model = self.load(STAGES[3] if on_dreams else "inverse_dynamics")
+        assert isinstance(model, InverseDynamics)
+        return model
 
     @property
     def latents(self) -> np.ndarray:
@@ -167,6 +157,17 @@ class Run:
         return self._latents
 
     # -- fresh networks -------------------------------------------------------------------------
+    def fresh(self, stage: str) -> nn.Module:
+        """The network of a stage as it is before training."""
+        build: dict[str, Callable[[], nn.Module]] = {
+            "autoencoder": self.fresh_autoencoder,
+            "denoiser": self.fresh_denoiser,
+            "value": self.fresh_value,
+            "inverse_dynamics": self.fresh_inverse_dynamics,
+            "inverse_dynamics_on_dreams": self.fresh_inverse_dynamics,
+        }
+        return build[stage]()
+
     def fresh_autoencoder(self) -> Autoencoder:
         height, width = self.source.frames.shape[1:3]
         sizes = AutoencoderSettings(
@@ -192,7 +193,11 @@ class Run:
 
     def fresh_inverse_dynamics(self) -> InverseDynamics:
         rows, columns = self._grid
-        sizes = InverseDynamicsSettings(tokens=rows * columns, channels=self.settings.channels)
+        sizes = InverseDynamicsSettings(
+            tokens=rows * columns, channels=self.settings.channels,
+            window=self.settings.inverse_dynamics_window,
+            head=self.settings.inverse_dynamics_head,
+        )  # fmt: skip
         return InverseDynamics(sizes, *self._pose_statistics)
 
     @property
@@ -246,40 +251,8 @@ class Run:
         return self.fresh_value(), loss
 
     def _inverse_dynamics(self) -> tuple[nn.Module, LossFunction]:
-        loss = inverse_dynamics_loss(
-            self.source, self.latents, self.settings.inverse_dynamics_batch
-        )
-        return self.fresh_inverse_dynamics(), loss
+        return self.fresh_inverse_dynamics(), inverse_dynamics_stages.loss_on_recorded(self)
 
-
-def _of_the_run(settings: TrainingSettings) -> dict[str, Any]:
-    """All settings but those that weights do not depend on."""
-    values = dataclasses.asdict(settings)
-    return {k: v for k, v in values.items() if k not in ("threads", "compile", "samples_every")}
-
-
-def _note_time(path: Path, stage: str, seconds: float) -> None:
-    facts = json.loads(path.read_text())
-    facts.setdefault("seconds", {})[stage] = round(seconds)
-    _write_json(path, facts)
-
-
-def _write_json(path: Path, facts: Mapping[str, Any]) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(facts, indent=2) + "\n")
-    os.replace(partial, path)
-
-
-def _commit() -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
-
-
-def _machine() -> str:
-    return f"{os.cpu_count()} CPU cores, {platform.machine()}, torch {torch.__version__}"
+    def _inverse_dynamics_on_dreams(self) -> tuple[nn.Module, LossFunction]:
+        model = self.load("inverse_dynamics").train()
+        return model.requires_grad_(), inverse_dynamics_stages.loss_on_dreams(self)

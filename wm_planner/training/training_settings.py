@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wm_planner.settings import setting
 from wm_planner.training.networks.denoiser import ACTIONS, PREDICTIONS
+from wm_planner.training.networks.inverse_dynamics import HEADS
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,36 @@ class TrainingSettings:
     autoencoder_batch: int = setting(64, minimum=2, maximum=10**5, help="frames a step")
     denoiser_batch: int = setting(64, minimum=1, maximum=10**5, help="windows a step")
     value_batch: int = setting(512, minimum=1, maximum=10**5, help="frames a step")
-    inverse_dynamics_batch: int = setting(512, minimum=1, maximum=10**5, help="pairs a step")
+    inverse_dynamics_batch: int = setting(
+        512, minimum=1, maximum=10**5, help="pairs of frames a step"
+    )
+    inverse_dynamics_on_dreams_steps: int = setting(
+        0, minimum=0, maximum=10**7, help="optimiser steps; 0 leaves that stage out"
+    )
+    inverse_dynamics_window: int = setting(
+        2, minimum=2, maximum=16, help="frames that inverse dynamics looks at together"
+    )
+    inverse_dynamics_head: str = setting(
+        "regression", choices=HEADS, help="how inverse dynamics says what may be"
+    )
+    anywhere_share: float = setting(
+        0.2, minimum=0.0, maximum=1.0,
+        help="of inverse dynamics' windows: play and stills, where hands are anywhere",
+    )  # fmt: skip
+    calibration_share: float = setting(
+        0.03, minimum=0.0, maximum=0.5,
+        help="of the episodes: inverse dynamics' certainty is fitted on them, nothing else of it",
+    )  # fmt: skip
+    made_pieces: int = setting(
+        6000, minimum=1, maximum=10**6,
+        help="pieces of episodes to dream, and to reconstruct, for inverse dynamics on dreams",
+    )  # fmt: skip
+    dreamed_share: float = setting(
+        0.4, minimum=0.0, maximum=1.0, help="of windows on dreams: dreamed with actions given"
+    )
+    reconstructed_share: float = setting(
+        0.1, minimum=0.0, maximum=1.0, help="of windows on dreams: decoded and encoded again"
+    )
     denoising_steps: int = setting(4, minimum=1, maximum=100, help="evaluations per dream")
     threads: int = setting(1, minimum=1, maximum=256, help="CPU threads")
     compile: bool = setting(

@@ -92,6 +92,8 @@ class WarmStart:
 
     def _run_weights(self, stage: str) -> dict[str, Tensor]:
         path = self.folder / stage / "model.pt"
+        further = self.folder / f"{stage}_on_dreams" / "model.pt"
+        path = further if further.exists() else path
         if not path.exists():
             raise DataError(f"{path}: missing; that run has not finished its {stage}")
         weights: dict[str, Tensor] = torch.load(path, weights_only=True)

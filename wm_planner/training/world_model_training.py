@@ -77,8 +77,7 @@ def denoiser_loss(
             noisy = mixed(clean, noise, signal)
             out = model(context, noisy, signal, *conditions, stride, drawn_hands)
             shown = torch.cat([latents[:, past - 1 : past], out], 1)
-            pairs = torch.stack([shown[:, :-1], shown[:, 1:]], 2)
-            command = inverter(pairs.flatten(0, 1))[2]
+            command = inverter.commands(shown).flatten(0, 1)
         error = (out - wanted).square().mean((2, 3))
         weight = 1 / ((1 - signal).square() + 0.1)  # about the signal-to-noise ratio, capped
         wrong = command - torch.from_numpy(drawn.targets).flatten(0, 1)

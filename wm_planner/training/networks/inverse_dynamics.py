@@ -1,4 +1,4 @@
-"""The inverse dynamics network: from two latent frames to the hands' poses and command."""
+"""The inverse dynamics network: from a window of latent frames to hand poses and commands."""
 
 from __future__ import annotations
 
@@ -7,28 +7,51 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+from wm_planner.training.networks.flow_head import FlowHead
+
+REGRESSION, FLOW = HEADS = ("regression", "flow")
+LARGEST_RESIDUAL = 5.0  # deviations; the flow need not learn to draw further outliers
+SMALLEST_SPREAD = 1e-4  # variance of draws, relative to the stated one
 
 
 @dataclass(frozen=True)
 class InverseDynamicsSettings:
-    """Sizes of the inverse dynamics network."""
+    """Sizes of the inverse dynamics network.
+
+    Attributes:
+        tokens, channels: of a latent frame.
+        width: of the features of a pair of frames.
+        layers: of the perceptron that makes them.
+        pose: size of packed hand poses.
+        window: frames that are looked at together, at least 2.
+        blocks: that mix the pairs of a window; there are none in a window of 2.
+        head: REGRESSION states mean and variance. FLOW draws what may be around them.
+    """
 
     tokens: int = 12
     channels: int = 32
     width: int = 512
     layers: int = 3
     pose: int = 20
+    window: int = 2
+    blocks: int = 2
+    head: str = REGRESSION
 
 
 class InverseDynamics(nn.Module):
-    """A perceptron on (first frame, change): absolute poses, because summed changes drift.
+    """A perceptron on every (frame, change), whose features are then mixed along the window.
 
-    It predicts the hand pose at both frames and the *command* between them. The commanded gripper
-    width differs from the observed one while an object is held, and the command is what acts.
+    It predicts the hand pose at both frames and the *command* between them, all absolute, because
+    summed changes drift. The commanded gripper width differs from the observed one while an object
+    is held, and the command is what acts.
     """
 
     mean: Tensor
     std: Tensor
+    log_scale: Tensor
+    correlation: Tensor
 
     def __init__(self, settings: InverseDynamicsSettings, mean: Tensor, std: Tensor) -> None:
         """Build it.
@@ -45,28 +68,125 @@ class InverseDynamics(nn.Module):
         for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), nn.GELU()]
         self.trunk = nn.Sequential(*layers)
+        mixers = [_Mixer(s.window - 1, s.width) for _ in range(s.blocks)]
+        self.blocks = nn.Sequential(*(mixers if s.window > 2 else ()))
         self.heads = nn.Linear(s.width, 4 * s.pose)
+        self.flow = FlowHead(s.width, s.pose) if s.head == FLOW else None
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
+        # Fitted on other episodes after training, see `wm_planner.training.calibration`.
+        self.register_buffer("log_scale", torch.zeros(s.pose))
+        self.register_buffer("correlation", torch.zeros(s.pose))
+        self.register_load_state_dict_pre_hook(_as_if_calibrated)
 
-    def forward(self, pair: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Invert pairs of frames.
+    def features(self, frames: Tensor) -> Tensor:
+        """Frames (N, W, tokens, channels) to features of their pairs, (N, W - 1, width)."""
+        flat = frames.flatten(2)
+        pairs = torch.cat([flat[:, :-1], flat[:, 1:] - flat[:, :-1]], -1)
+        features: Tensor = self.blocks(self.trunk(pairs))
+        return features
+
+    def forward(
+        self, frames: Tensor, noise: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Invert windows of frames.
 
         Args:
-            pair: Shape (N, 2, tokens, channels).
+            frames: Shape (N, W, tokens, channels).
+            noise: Shape (N, D, W - 1, 20), of deviation 1, of D draws of the flow. Without, its
+                regression answers.
 
         Returns:
-            pose at the first frame, pose at the second, command between them, each (N, 20) packed;
-            and the log of the command's variance, (N, 20), in squared units of the packing.
+            pose at the first frame of each pair, pose at the second, command between them, each
+            (N, W - 1, 20) packed; the log of the command's variance, in squared units of the
+            packing; and the correlation of its error with that of the command before.
         """
-        first, second = pair[:, 0].flatten(1), pair[:, 1].flatten(1)
-        out = self.heads(self.trunk(torch.cat([first, second - first], -1))).float()
-        pose, following, command, log_variance = out.chunk(4, -1)
+        features = self.features(frames)
+        pose, following, command, log_variance, correlation = self.answers(features)
+        if self.flow is not None and noise is not None:
+            drawn = self.flow.draw(features, noise)
+            deviation = torch.exp(0.5 * (log_variance - self.log_scale))
+            command = command + deviation * drawn.mean(1)
+            # Spelt out: exporters know no variance.
+            apart = (drawn - drawn.mean(1, keepdim=True)).square().sum(1) / (noise.shape[1] - 1)
+            log_variance = log_variance + torch.log(apart + SMALLEST_SPREAD)
+        return pose, following, command, log_variance, correlation
+
+    def flow_loss(self, features: Tensor, wanted: Tensor, answers: tuple[Tensor, ...]) -> Tensor:
+        """What the flow is off by, (N, W - 1, 20); it learns what the regression leaves.
+
+        Args:
+            features: of the pairs; they and the regression's answers are taken as given.
+            wanted: Shape (N, W - 1, 20), packed commands.
+            answers: what `answers` returns for the features.
+        """
+        assert self.flow is not None
+        command, log_variance = answers[2].detach(), answers[3].detach()
+        left = (wanted - command) * torch.exp(-0.5 * (log_variance - self.log_scale))
+        return self.flow.loss(features.detach(), left.clamp(-LARGEST_RESIDUAL, LARGEST_RESIDUAL))
+
+    def answers(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Features of pairs to what `forward` returns."""
+        pose, following, command, log_variance = self.heads(features).float().chunk(4, -1)
         scale, shift = self.std, self.mean
-        log_variance = log_variance.clamp(-12, 4) + 2 * torch.log(scale)
+        log_variance = log_variance.clamp(-12, 4) + 2 * torch.log(scale) + self.log_scale
         return (
             pose * scale + shift,
             following * scale + shift,
             command * scale + shift,
             log_variance,
+            self.correlation.expand_as(log_variance),
         )
+
+    def commands(self, frames: Tensor) -> Tensor:
+        """Commands along sequences of F frames of any length, (N, F - 1, 20) packed.
+
+        Windows follow on one another with as little overlap as possible: what gradients flow
+        through in training. Planning averages all windows, see
+        `wm_planner.inverse_dynamics.sliding_windows`.
+        """
+        window, length = self.settings.window, frames.shape[1]
+        if length < window:
+            frames = torch.cat([frames, frames[:, -1:].expand(-1, window - length, -1, -1)], 1)
+        latest = frames.shape[1] - window
+        starts = [min(start, latest) for start in range(0, length - 1, window - 1)]
+        cut = torch.stack([frames[:, start : start + window] for start in starts], 1)
+        command = self(cut.flatten(0, 1))[2].unflatten(0, cut.shape[:2])
+        parts = [
+            # The last window may begin within the one before it.
+            command[:, n, n * (window - 1) - start :]
+            for n, start in enumerate(starts)
+        ]
+        return torch.cat(parts, 1)[:, : length - 1]
+
+
+class _Mixer(nn.Module):
+    """Mixes pairs with pairs, then channels with channels (Tolstikhin et al. 2021, MLP-Mixer).
+
+    It begins as the identity, so that a window begins as the pairs that it consists of.
+    """
+
+    def __init__(self, pairs: int, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.along = nn.Linear(pairs, 4 * pairs)
+        self.back = nn.Linear(4 * pairs, pairs)
+        self.up = nn.Linear(width, width)
+        self.down = nn.Linear(width, width)
+        for layer in (self.back, self.down):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mixed = self.back(functional.gelu(self.along(self.norm(x).transpose(1, 2))))
+        x = x + mixed.transpose(1, 2)
+        return x + self.down(functional.gelu(self.up(self.norm(x))))
+
+
+def _as_if_calibrated(
+    module: nn.Module, weights: dict[str, Tensor], prefix: str, *_: object
+) -> None:
+    """Runs of before there was a calibration say nothing about it: leave their variances."""
+    assert isinstance(module, InverseDynamics)
+    for name in ("log_scale", "correlation"):
+        weights.setdefault(prefix + name, torch.zeros_like(getattr(module, name)))
