@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from wm_planner.training.workers import Workers
 logger = logging.getLogger(__name__)
 
 #: (model, numpy generator, progress 0..1) -> (loss, figures to log).
-LossFunction = Callable[[nn.Module, np.random.Generator, float], tuple[Tensor, dict[str, float]]]
+Figures = Mapping[str, float | Tensor]
+LossFunction = Callable[[nn.Module, np.random.Generator, float], tuple[Tensor, Figures]]
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ def train(
     """Run or continue a training run.
 
     Args:
-        model: freshly initialised, the same in all processes; replaced by the checkpoint's weights
-            where one exists.
+        model: freshly initialised, the same in all processes, on the device to train on; replaced
+            by the checkpoint's weights where one exists.
         loss: draws its own batch from the generator it is given.
         settings: the run; a checkpoint of other settings is refused.
         folder: ``checkpoint.pt``, ``curve.jsonl`` and TensorBoard events go here.
@@ -83,8 +84,8 @@ def train(
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.average),
         use_buffers=False,
     )
-    own = [workers.rank] if workers.rank else []  # each process draws other batches
-    generator = np.random.default_rng([settings.seed, 11, *own])
+    rank = [workers.rank] if workers.rank else []  # each process draws other batches
+    generator = np.random.default_rng([settings.seed, 11, *rank])
     torch.manual_seed(settings.seed + workers.rank)
     checkpoint = Checkpoint(
         folder / "checkpoint.pt", asdict(settings), model, averaged, optimisers, generator, workers
@@ -114,7 +115,8 @@ def train(
                 optimiser.step()
             averaged.update_parameters(model)
             if curve:
-                curve.add(step, {"loss": value.item(), "rate": rate, **figures})
+                own = {name: float(figure) for name, figure in figures.items()}
+                curve.add(step, {"loss": value.item(), "rate": rate, **own})
             if (step + 1) % settings.checkpoint_every == 0:
                 checkpoint.save(step + 1)
                 if curve:

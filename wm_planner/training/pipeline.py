@@ -30,6 +30,7 @@ from wm_planner.training.autoencoder_training import (
     encode_all,
     pose_statistics,
 )
+from wm_planner.training.devices import choose_device
 from wm_planner.training.hand_images import HandImages
 from wm_planner.training.inverse_dynamics_training import inverse_dynamics_loss
 from wm_planner.training.loop import LoopSettings, LossFunction, train
@@ -72,6 +73,7 @@ class Run:
     def __post_init__(self) -> None:
         """Write down what is being trained, or refuse a folder of another run."""
         torch.set_num_threads(self.settings.threads)
+        self.device = choose_device(self.settings.device)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.vocabulary = build_vocabulary(self.source.instruction)
         facts: dict[str, Any] = {
@@ -83,6 +85,12 @@ class Run:
         path = self.folder / "run.json"
         with self.workers.first_alone():
             self._note_or_compare(path, facts)
+
+    def _machine(self) -> str:
+        cores = f"{os.cpu_count()} CPU cores, {platform.machine()}, torch {torch.__version__}"
+        if self.device.type != "cuda":
+            return cores
+        return f"{torch.cuda.get_device_name(self.device)}, {cores}"
 
     def _note_or_compare(self, path: Path, facts: dict[str, Any]) -> None:
         if path.exists():
@@ -98,7 +106,7 @@ class Run:
                         "configuration, or choose a new --out folder"
                     )
         else:
-            facts |= {"commit": _commit(), "machine": _machine(), "started": time.time()}
+            facts |= {"commit": _commit(), "machine": self._machine(), "started": time.time()}
             if self.start:
                 facts["notes"] = {"started_from": self.start.identity}
             _write_json(path, facts)
@@ -117,6 +125,7 @@ class Run:
         model, loss = build[stage]()
         if self.start:
             self.start.load_into(model, stage, self.vocabulary)
+        model.to(self.device)
         if self.settings.compile:
             model.compile()
         loop = LoopSettings(
@@ -125,7 +134,7 @@ class Run:
             seed=self.settings.seed,
         )
         began = time.time()
-        trained = train(model, loss, loop, self.folder / stage, self.workers)
+        trained = train(model, loss, loop, self.folder / stage, self.workers).to("cpu")
         weights = self.folder / stage / "model.pt"
         with self.workers.first_alone() as first:
             if first and not weights.exists():
@@ -159,7 +168,7 @@ class Run:
                     autoencoder = self.load("autoencoder")
                     assert isinstance(autoencoder, Autoencoder)
                     partial = path.with_suffix(".partial.npy")
-                    np.save(partial, encode_all(autoencoder, self.source.frames))
+                    np.save(partial, encode_all(autoencoder.to(self.device), self.source.frames))
                     os.replace(partial, path)
             self._latents = np.load(path, mmap_mode="r")
         return self._latents
@@ -220,7 +229,7 @@ class Run:
         inverter = self.load("inverse_dynamics")
         assert isinstance(inverter, InverseDynamics)
         return self.fresh_denoiser(), denoiser_loss(
-            windows, s.denoiser_batch, inverter, s.command_weight
+            windows, s.denoiser_batch, inverter.to(self.device), s.command_weight
         )
 
     def hand_renderer(self) -> HandRenderer | None:
@@ -253,7 +262,7 @@ class Run:
 def _of_the_run(settings: TrainingSettings) -> dict[str, Any]:
     """All settings but those that are a matter of the machine."""
     values = dataclasses.asdict(settings)
-    return {k: v for k, v in values.items() if k not in ("threads", "compile")}
+    return {k: v for k, v in values.items() if k not in ("threads", "compile", "device")}
 
 
 def _note_time(path: Path, stage: str, seconds: float) -> None:
@@ -279,5 +288,3 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def _machine() -> str:
-    return f"{os.cpu_count()} CPU cores, {platform.machine()}, torch {torch.__version__}"

@@ -46,6 +46,7 @@ class TrainingSettings:
     value_batch: int = setting(512, minimum=1, maximum=10**5, help="frames a step")
     inverse_dynamics_batch: int = setting(512, minimum=1, maximum=10**5, help="pairs a step")
     denoising_steps: int = setting(4, minimum=1, maximum=100, help="evaluations per dream")
+    device: str = setting("auto", help="where to train: auto (a GPU if there is one), cpu, cuda, cuda:N")
     threads: int = setting(1, minimum=1, maximum=256, help="CPU threads")
     compile: bool = setting(
         False, help="compile the networks first (C++ compiler needed); repays runs of 15 minutes"
