@@ -25,7 +25,7 @@ TINY = TrainingSettings(
 @pytest.fixture(scope="module")
 def sampled(tmp_path_factory, source):
     run = Run(tmp_path_factory.mktemp("sampled"), TINY, source)
-    for stage in STAGES:
+    for stage in run.stages:
         run.train(stage)
     return run
 
@@ -39,7 +39,7 @@ def assert_same_weights(one, other, stage):
 
 def test_training_without_samples_ends_in_bit_exactly_the_same_weights(sampled, tmp_path, source):
     plain = Run(tmp_path, dataclasses.replace(TINY, samples_every=0), source)
-    for stage in STAGES:
+    for stage in plain.stages:
         plain.train(stage)
         assert_same_weights(sampled, plain, stage)
     assert not (tmp_path / "samples").exists()

@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin with the weights of another run, or of a folder with world_model/ and "
         "inverse_dynamics/ bundles; random ones by default",
     )  # fmt: skip
+    parser.add_argument(
+        "--device", metavar="NAME", help="auto, cpu, cuda or cuda:N (auto: a GPU if there is one)"
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of a process (1)")
     parser.add_argument(
         "--processes", type=int, metavar="N",
@@ -56,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.processes and args.processes > 1 and "WORLD_SIZE" not in os.environ:
         return _start_together(args.processes)
-    run_ = open_run(args.data, args.out, args.config, args.threads, args.start_from)
+    run_ = open_run(args.data, args.out, args.config, args.threads, args.start_from, args.device)
     for stage in run_.stages if args.stage == "all" else (args.stage,):
         run_.train(stage)
         if run_.workers.first:
@@ -80,6 +83,7 @@ def open_run(  # type: ignore[no-untyped-def]
     config: Path | None,
     threads: int | None = None,
     start_from: Path | None = None,
+    device: str | None = None,
 ):
     """Open or create a training run on one or more datasets."""
     if importlib.util.find_spec("torch") is None:
@@ -103,8 +107,9 @@ def open_run(  # type: ignore[no-untyped-def]
     if not path.exists():
         raise ConfigurationError(f"--config {path}: no such file")
     settings = from_mapping(TrainingSettings, yaml.safe_load(path.read_text()))
-    if threads:
-        settings = dataclasses.replace(settings, threads=threads)
+    settings = dataclasses.replace(
+        settings, threads=threads or settings.threads, device=device or settings.device
+    )
     datasets = [LeRobotDataset(folder) for folder in data]
     with Workers().first_alone():  # it decodes the videos, the others read what it decoded
         source = EpisodeSource.joined(

@@ -121,6 +121,7 @@ class OutputBag:
                 where=list(one.where),
                 first_bad_step=np.asarray(one.first_bad_step, np.int32),
                 accepted=np.asarray(one.accepted, bool),
+                slowdown=_flat(one.slowdown),
             )
             for one in report.verdicts
         ]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wm_planner.training.devices import device_of, half_precision, put
 from wm_planner.training.loop import LossFunction
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
 from wm_planner.training.source import EpisodeSource, StackedFrames
@@ -58,15 +59,15 @@ def autoencoder_loss(
     def loss(model: nn.Module, generator: np.random.Generator, progress: float):  # type: ignore[no-untyped-def]
         assert isinstance(model, Autoencoder)
         index = np.sort(generator.integers(frames, size=batch))
-        image = source.frames[index]
-        weight = torch.from_numpy(rarity[_colour_bin(image)])[:, None]
-        pose = torch.from_numpy((source.hand_pose[index] - mean) / std).float()
+        image, device = source.frames[index], device_of(model)
+        weight = put(rarity[_colour_bin(image)], device)[:, None]
+        pose = put((source.hand_pose[index] - mean) / std, device).float()
         objects = source.object_position[index]
-        present = torch.from_numpy(source.object_visible[index]).float()
-        pixels = torch.from_numpy(image)
-        with torch.autocast("cpu", torch.bfloat16):
+        present = put(source.object_visible[index], device).float()
+        pixels = put(image, device)
+        with half_precision(device):
             latent = model.encode(pixels)
-            spread = latent_noise * torch.rand(batch, 1, 1)
+            spread = latent_noise * torch.rand(batch, 1, 1, device=device)
             noisy = latent + spread * torch.randn_like(latent)
             out = model.decode(noisy)
             read_pose, read_objects = model.read(noisy)
@@ -74,7 +75,7 @@ def autoencoder_loss(
         squared = (out - target).square().mean(1, keepdim=True)
         weighted = (squared * weight).sum() / weight.sum()
         pose_loss = functional.smooth_l1_loss(read_pose.float(), pose, beta=0.1)
-        wanted = torch.from_numpy(objects * 10).float()
+        wanted = put(objects * 10, device).float()
         wrong = functional.smooth_l1_loss(read_objects.float(), wanted, beta=0.1, reduction="none")
         object_loss = (wrong.mean(-1) * present).sum() / present.sum().clamp(min=1)
         total = (
@@ -83,10 +84,10 @@ def autoencoder_loss(
             + object_weight * (progress >= objects_from) * object_loss
         )
         figures = {
-            "psnr": -10 * float(np.log10(float(squared.detach().mean()) * (64 / 255) ** 2)),
-            "weighted": float(weighted.detach()),
-            "pose": float(pose_loss.detach()),
-            "object": float(object_loss.detach()),
+            "psnr": -10 * torch.log10(squared.detach().mean() * (64 / 255) ** 2),
+            "weighted": weighted.detach(),
+            "pose": pose_loss.detach(),
+            "object": object_loss.detach(),
         }
         return total, figures
 
@@ -103,12 +104,12 @@ def encode_all(
     model: Autoencoder, frames: np.ndarray | StackedFrames, batch: int = 256
 ) -> np.ndarray:
     """Latents of all frames, shape (F, tokens, channels), float16."""
-    out = []
+    out, device = [], device_of(model)
     for start in range(0, len(frames), batch):
-        image = torch.from_numpy(np.array(frames[start : start + batch]))
-        with torch.autocast("cpu", torch.bfloat16):
+        image = put(np.array(frames[start : start + batch]), device)
+        with half_precision(device):
             latent: Tensor = model.encode(image)
-        out.append(latent.float().numpy().astype(np.float16))
+        out.append(latent.float().cpu().numpy().astype(np.float16))
     return np.concatenate(out)
 
 

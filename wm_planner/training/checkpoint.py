@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from wm_planner.errors import ConfigurationError
+from wm_planner.training.devices import device_of
 from wm_planner.training.workers import Workers
 
 
@@ -40,7 +41,7 @@ class Checkpoint:
         """Write it; all processes must call this at the same step."""
         random = self.workers.gather(
             {"numpy": json.dumps(self.generator.bit_generator.state),
-             "torch": torch.get_rng_state()}
+             "torch": torch.get_rng_state(), "device": self._device_state()}
         )  # fmt: skip
         if not self.workers.first:
             return
@@ -60,7 +61,7 @@ class Checkpoint:
         """Take everything from the file, where there is one, and return the next step."""
         if not self.path.exists():
             return 0
-        state = torch.load(self.path, weights_only=True)
+        state = torch.load(self.path, map_location="cpu", weights_only=True)
         if state["settings"] != self.settings:
             changed = [k for k, v in self.settings.items() if state["settings"].get(k) != v]
             raise ConfigurationError(
@@ -79,4 +80,11 @@ class Checkpoint:
         random = state["random"][self.workers.rank]
         self.generator.bit_generator.state = json.loads(random["numpy"])
         torch.set_rng_state(random["torch"])
+        if random.get("device") is not None and device_of(self.model).type == "cuda":
+            torch.cuda.set_rng_state(random["device"], device_of(self.model))
         return int(state["step"])
+
+    def _device_state(self) -> Tensor | None:
+        """Random numbers of a GPU; a checkpoint may be continued elsewhere, but not bit-exactly."""
+        device = device_of(self.model)
+        return torch.cuda.get_rng_state(device) if device.type == "cuda" else None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wm_planner.training.devices import device_of, half_precision, put
 from wm_planner.training.inverse_dynamics_windows import FrameWindows, WindowDrawer
 from wm_planner.training.loop import LossFunction
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
@@ -37,34 +38,35 @@ def inverse_dynamics_loss(
             for (drawer, _), count in zip(drawers, counts, strict=True)
             if count
         ])  # fmt: skip
-        frames = torch.from_numpy(drawn.latents)
-        frames = frames + latent_noise * torch.rand(batch, 1, 1, 1) * torch.randn_like(frames)
-        with torch.autocast("cpu", torch.bfloat16):
+        device = device_of(model)
+        frames = put(drawn.latents, device)
+        spread = latent_noise * torch.rand(batch, 1, 1, 1, device=device)
+        frames = frames + spread * torch.randn_like(frames)
+        with half_precision(device):
             features = model.features(frames)
             answers = model.answers(features)
         pose, following, command, log_variance, _ = answers
-        wanted = torch.from_numpy(drawn.command)
-        there = torch.from_numpy(drawn.there)[..., None].expand_as(wanted)
-        commanded = torch.from_numpy(drawn.commanded)
-        seen = torch.from_numpy(drawn.pose)
+        wanted, seen = put(drawn.command, device), put(drawn.pose, device)
+        there = put(drawn.there, device)[..., None].expand_as(wanted)
+        commanded = put(drawn.commanded, device)
         poses = (
             distance(pose, seen[:, :-1], there, model.std)
             + distance(following, seen[:, 1:], there, model.std)
         )  # fmt: skip
-        residual = (command - wanted).detach()[commanded]
-        log_variance = log_variance[commanded]
-        likelihood = 0.5 * (log_variance + residual.square() * torch.exp(-log_variance)).mean()
+        residual = (command - wanted).detach()
+        surprise = 0.5 * (log_variance + residual.square() * torch.exp(-log_variance))
+        likelihood = _mean(surprise, commanded)
         total = poses + 2 * distance(command, wanted, commanded, model.std) + 0.02 * likelihood
-        placed = (command - wanted).detach().abs()[..., POSITIONS][commanded[..., POSITIONS]]
+        missed = residual[..., POSITIONS].abs()
         figures = {
-            "command_mm": float(1e3 * placed.mean()),
-            "likelihood": float(likelihood.detach()),
+            "command_mm": 1e3 * _mean(missed, commanded[..., POSITIONS]),
+            "likelihood": likelihood.detach(),
         }
         if model.flow is not None:
-            with torch.autocast("cpu", torch.bfloat16):
-                flow = model.flow_loss(features, wanted, answers)[commanded].mean()
+            with half_precision(device):
+                flow = _mean(model.flow_loss(features, wanted, answers), commanded)
             total = total + 0.1 * flow
-            figures["flow"] = float(flow.detach())
+            figures["flow"] = flow.detach()
         return total, figures
 
     return loss
@@ -74,7 +76,12 @@ def distance(got: Tensor, wanted: Tensor, counts: Tensor, scale: Tensor) -> Tens
     """Smooth distance of packed poses in units of their spread, over the entries that count."""
     wrong = (got - wanted) / scale
     apart = functional.smooth_l1_loss(wrong, torch.zeros_like(wrong), beta=0.1, reduction="none")
-    return (apart * counts).sum() / counts.sum().clamp(min=1)
+    return _mean(apart, counts)
+
+
+def _mean(values: Tensor, counts: Tensor) -> Tensor:
+    """Mean of the entries that count, without looking at how many there are."""
+    return (values * counts).sum() / counts.sum().clamp(min=1)
 
 
 def _joined(parts: Sequence[FrameWindows]) -> FrameWindows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,7 +26,8 @@ from wm_planner.training.workers import Workers
 logger = logging.getLogger(__name__)
 
 #: (model, numpy generator, progress 0..1) -> (loss, figures to log).
-LossFunction = Callable[[nn.Module, np.random.Generator, float], tuple[Tensor, dict[str, float]]]
+Figures = Mapping[str, float | Tensor]
+LossFunction = Callable[[nn.Module, np.random.Generator, float], tuple[Tensor, Figures]]
 
 
 #: (averaged model in evaluation mode, steps done) -> picture (h, w, 3) uint8 for TensorBoard.
@@ -83,8 +84,8 @@ def train(
     """Run or continue a training run.
 
     Args:
-        model: freshly initialised, the same in all processes; replaced by the checkpoint's weights
-            where one exists.
+        model: freshly initialised, the same in all processes, on the device to train on; replaced
+            by the checkpoint's weights where one exists.
         loss: draws its own batch from the generator it is given.
         settings: the run; a checkpoint of other settings is refused.
         folder: ``checkpoint.pt``, ``curve.jsonl`` and TensorBoard events go here.
@@ -102,8 +103,8 @@ def train(
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.average),
         use_buffers=False,
     )
-    own = [workers.rank] if workers.rank else []  # each process draws other batches
-    generator = np.random.default_rng([settings.seed, 11, *own])
+    rank = [workers.rank] if workers.rank else []  # each process draws other batches
+    generator = np.random.default_rng([settings.seed, 11, *rank])
     torch.manual_seed(settings.seed + workers.rank)
     checkpoint = Checkpoint(
         folder / "checkpoint.pt", asdict(settings), model, averaged, optimisers, generator, workers
@@ -134,7 +135,8 @@ def train(
             averaged.update_parameters(model)
             done = step + 1
             if curve:
-                curve.add(step, {"loss": value.item(), "rate": rate, **figures})
+                own = {name: float(figure) for name, figure in figures.items()}
+                curve.add(step, {"loss": value.item(), "rate": rate, **own})
             if (step + 1) % settings.checkpoint_every == 0:
                 checkpoint.save(done)
                 if curve:
@@ -170,4 +172,4 @@ def _sample(
     sampling: Sampling, averaged: torch.optim.swa_utils.AveragedModel, model: nn.Module, step: int
 ) -> np.ndarray:
     with torch.random.fork_rng(devices=[]):  # training goes on with its own random numbers
-        return sampling.draw(_finished(averaged, model), step)
+        return sampling.draw(_finished(averaged, model).to("cpu"), step)

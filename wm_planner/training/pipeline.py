@@ -27,6 +27,7 @@ from wm_planner.training.autoencoder_training import (
     encode_all,
     pose_statistics,
 )
+from wm_planner.training.devices import choose_device, tell_machine
 from wm_planner.training.hand_images import HandImages
 from wm_planner.training.loop import LoopSettings, LossFunction, train
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
@@ -71,9 +72,12 @@ class Run:
     def __post_init__(self) -> None:
         """Write down what is being trained, or refuse a folder of another run."""
         torch.set_num_threads(self.settings.threads)
+        self.device = choose_device(self.settings.device)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.vocabulary = build_vocabulary(self.source.instruction)
-        began_from = {"notes": {"started_from": self.start.identity}} if self.start else {}
+        began: dict[str, Any] = {"machine": tell_machine(self.device)}
+        if self.start:
+            began["notes"] = {"started_from": self.start.identity}
         facts: dict[str, Any] = {
             "settings": of_the_run(self.settings),
             "data": dict(self.data),
@@ -81,7 +85,7 @@ class Run:
             "vocabulary": list(self.vocabulary),
         }
         with self.workers.first_alone():
-            begin_or_compare(self.folder, facts, began_from)
+            begin_or_compare(self.folder, facts, began)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -104,6 +108,7 @@ class Run:
         model, loss = build[stage]()
         if self.start and stage in GRAPHS:
             self.start.load_into(model, stage, self.vocabulary)
+        model.to(self.device)
         if self.settings.compile:
             model.compile()
         loop = LoopSettings(
@@ -113,7 +118,7 @@ class Run:
         )
         began = time.time()
         sampling = sampling_of(self, stage)
-        trained = train(model, loss, loop, self.folder / stage, self.workers, sampling)
+        trained = train(model, loss, loop, self.folder / stage, self.workers, sampling).to("cpu")
         weights = self.folder / stage / "model.pt"
         with self.workers.first_alone() as first:
             if first and not weights.exists():
@@ -151,7 +156,7 @@ class Run:
                     autoencoder = self.load("autoencoder")
                     assert isinstance(autoencoder, Autoencoder)
                     partial = path.with_suffix(".partial.npy")
-                    np.save(partial, encode_all(autoencoder, self.source.frames))
+                    np.save(partial, encode_all(autoencoder.to(self.device), self.source.frames))
                     os.replace(partial, path)
             self._latents = np.load(path, mmap_mode="r")
         return self._latents
@@ -227,7 +232,7 @@ class Run:
         inverter = self.load("inverse_dynamics")
         assert isinstance(inverter, InverseDynamics)
         return self.fresh_denoiser(), denoiser_loss(
-            windows, s.denoiser_batch, inverter, s.command_weight
+            windows, s.denoiser_batch, inverter.to(self.device), s.command_weight
         )
 
     def hand_renderer(self) -> HandRenderer | None:

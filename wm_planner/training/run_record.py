@@ -5,14 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import platform
 import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from wm_planner.errors import ConfigurationError
 from wm_planner.training.training_settings import TrainingSettings
@@ -30,7 +27,7 @@ def begin_or_compare(folder: Path, facts: dict[str, Any], more: Mapping[str, Any
     """
     path = folder / FILE
     if not path.exists():
-        began = {"commit": _commit(), "machine": _machine(), "started": time.time()}
+        began = {"commit": _commit(), "started": time.time()}
         _write_json(path, {**facts, **began, **more})
         return
     old = json.loads(path.read_text())
@@ -56,7 +53,8 @@ def note(folder: Path, what: str, stage: str, facts: Any) -> None:
 def of_the_run(settings: TrainingSettings) -> dict[str, Any]:
     """All settings but those that weights do not depend on."""
     values = dataclasses.asdict(settings)
-    return {k: v for k, v in values.items() if k not in ("threads", "compile", "samples_every")}
+    free = ("threads", "compile", "device", "samples_every")
+    return {name: value for name, value in values.items() if name not in free}
 
 
 def _differences(old: Any, new: Any) -> str:
@@ -81,7 +79,3 @@ def _commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()
-
-
-def _machine() -> str:
-    return f"{os.cpu_count()} CPU cores, {platform.machine()}, torch {torch.__version__}"

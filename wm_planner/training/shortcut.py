@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wm_planner.training.devices import put
 from wm_planner.training.networks.denoiser import Denoiser
 
 SHARE = 0.25  # of the windows that learn from the network itself, as in the paper
@@ -43,7 +44,7 @@ def two_half_steps(
     half = 0.5 ** generator.integers(1, FINEST.bit_length(), size=count)  # 1/2 to 1/FINEST
     start = np.floor(generator.random(count) / (2 * half)) * 2 * half  # room for both steps
     step, level = (
-        torch.from_numpy(x.astype(np.float32))[:, None].expand(-1, clean.shape[1])
+        put(x.astype(np.float32), clean.device)[:, None].expand(-1, clean.shape[1])
         for x in (half, start)
     )
     signal, stride, wanted = signal.clone(), torch.zeros_like(signal), clean.clone()

@@ -76,6 +76,9 @@ class TrainingSettings:
         0.1, minimum=0.0, maximum=1.0, help="of windows on dreams: decoded and encoded again"
     )
     denoising_steps: int = setting(4, minimum=1, maximum=100, help="evaluations per dream")
+    device: str = setting(
+        "auto", help="where to train: auto (a GPU if there is one), cpu, cuda, cuda:N"
+    )
     threads: int = setting(1, minimum=1, maximum=256, help="CPU threads")
     compile: bool = setting(
         False, help="compile the networks first (C++ compiler needed); repays runs of 15 minutes"

@@ -66,7 +66,7 @@ def video_loss(
         given = (torch.rand(count, frames) >= s.frame_dropout).to(clips.latents)
         given = given * (torch.rand(count, 1) >= s.clip_dropout).to(clips.latents)
         error, weighted = clip_error(model, clips, sigma, given, torch.randn_like(clips.latents), s)
-        return weighted.mean(), {"error": float(error.detach().mean())}
+        return weighted.mean(), {"error": error.detach().mean()}
 
     return loss
 

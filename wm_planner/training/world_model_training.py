@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from wm_planner.training.devices import device_of, half_precision, put
 from wm_planner.training.loop import LossFunction
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
@@ -41,7 +42,7 @@ def denoiser_loss(
 
     def loss(model: nn.Module, generator: np.random.Generator, progress: float):  # type: ignore[no-untyped-def]
         assert isinstance(model, Denoiser)
-        drawn = windows.draw(generator, batch)
+        drawn, device = windows.draw(generator, batch), device_of(model)
         past = model.settings.context_frames
 
         def chance(probability: np.ndarray | float) -> np.ndarray:
@@ -54,22 +55,23 @@ def denoiser_loss(
         words = np.where(drop_words[:, None], 0.0, drawn.words).astype(np.float32)
         outcome = np.where(chance(np.where(acted, 0.6, 0.15)), UNKNOWN, drawn.outcome)
 
-        latents = torch.from_numpy(drawn.latents)
+        latents = put(drawn.latents, device)
         # One offset for the whole window: a slightly different scene, the same motion.
-        latents = latents + 0.05 * torch.rand(batch, 1, 1, 1) * torch.randn_like(latents[:, :1])
+        uneven = torch.rand(2, batch, 1, 1, 1, device=device)
+        latents = latents + 0.05 * uneven[0] * torch.randn_like(latents[:, :1])
         clean, context = latents[:, past:], latents[:, :past]
-        context = context + 0.05 * torch.rand(batch, 1, 1, 1) * torch.randn_like(context)
-        signal = torch.sigmoid(1.2 * torch.randn(batch, clean.shape[1]) - 0.3)
-        signal = torch.where(torch.rand(batch, 1) < 0.7, signal[:, -1:], signal)
+        context = context + 0.05 * uneven[1] * torch.randn_like(context)
+        signal = torch.sigmoid(1.2 * torch.randn(batch, clean.shape[1], device=device) - 0.3)
+        shared = torch.rand(batch, 1, device=device) < 0.7
+        signal = torch.where(shared, signal[:, -1:], signal)
         noise = torch.randn_like(clean)
         conditions = (
-            torch.from_numpy(words), torch.from_numpy(drawn.goal),
-            torch.from_numpy(keep_goal).float()[:, None], torch.from_numpy(drawn.targets),
-            torch.from_numpy(given).float(), torch.from_numpy(outcome),
+            put(words, device), put(drawn.goal, device), put(keep_goal, device).float()[:, None],
+            put(drawn.targets, device), put(given, device).float(), put(outcome, device),
         )  # fmt: skip
-        drawn_hands = None if drawn.hands is None else torch.from_numpy(drawn.hands) / 255
+        drawn_hands = None if drawn.hands is None else put(drawn.hands, device) / 255
         wanted, stride = clean, None
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_precision(device):
             if model.settings.shortcut:
                 signal, stride, wanted = two_half_steps(
                     model, context, clean, noise, signal, conditions, drawn_hands, generator
@@ -80,10 +82,10 @@ def denoiser_loss(
             command = inverter.commands(shown).flatten(0, 1)
         error = (out - wanted).square().mean((2, 3))
         weight = 1 / ((1 - signal).square() + 0.1)  # about the signal-to-noise ratio, capped
-        wrong = command - torch.from_numpy(drawn.targets).flatten(0, 1)
+        wrong = command - put(drawn.targets, device).flatten(0, 1)
         figures = {
-            "error": float(error.detach().mean()),
-            "command_mm": float(1e3 * wrong[:, [0, 1, 2, 10, 11, 12]].detach().abs().mean()),
+            "error": error.detach().mean(),
+            "command_mm": 1e3 * wrong[:, [0, 1, 2, 10, 11, 12]].detach().abs().mean(),
         }
         scaled = wrong / inverter.std
         commands = functional.smooth_l1_loss(scaled, torch.zeros_like(scaled), beta=0.1)
@@ -118,17 +120,18 @@ def value_loss(
         other = np.array([asking[g][generator.integers(len(asking[g]))] for g in group])
         asked = np.where(generator.random(batch) < 0.6, own, other)
         same = (tasks[asked] == tasks[own]) & (words[own].sum(1) > 0)
-        target = torch.from_numpy(np.where(same, progress_made[frame], 0.0).astype(np.float32))
-        latent = torch.from_numpy(latents[frame].astype(np.float32))
-        latent = latent + 0.2 * torch.rand(batch, 1, 1) * torch.randn_like(latent)
-        count = torch.from_numpy(np.where(words[asked].sum(1) > 0, 1.0, 0.0).astype(np.float32))
-        with torch.autocast("cpu", torch.bfloat16):
-            logit = model.logit(latent, torch.from_numpy(words[asked]))
+        device = device_of(model)
+        target = put(np.where(same, progress_made[frame], 0.0).astype(np.float32), device)
+        latent = put(latents[frame].astype(np.float32), device)
+        spread = 0.2 * torch.rand(batch, 1, 1, device=device)
+        latent = latent + spread * torch.randn_like(latent)
+        count = put((words[asked].sum(1) > 0).astype(np.float32), device)
+        with half_precision(device):
+            logit = model.logit(latent, put(words[asked], device))
         wrong = functional.binary_cross_entropy_with_logits(logit.float(), target, reduction="none")
         return (wrong * count).sum() / count.sum(), {
-            "error": float(
-                ((torch.sigmoid(logit.detach().float()) - target).abs() * count).sum() / count.sum()
-            )
+            "error": ((torch.sigmoid(logit.detach().float()) - target).abs() * count).sum()
+            / count.sum()
         }
 
     return loss
