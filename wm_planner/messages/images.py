@@ -8,13 +8,9 @@ import numpy as np
 
 from wm_planner.errors import DataError
 
-#: Channels of an encoding and which of them are red, green and blue.
-_ENCODINGS = {
-    "rgb8": (3, (0, 1, 2)),
-    "bgr8": (3, (2, 1, 0)),
-    "rgba8": (4, (0, 1, 2)),
-    "bgra8": (4, (2, 1, 0)),
-}
+#: Channels of an encoding and where red, green and blue are: slices, since indices copy singly.
+_RGB, _BGR = slice(0, 3), slice(2, None, -1)
+_ENCODINGS = {"rgb8": (3, _RGB), "bgr8": (3, _BGR), "rgba8": (4, _RGB), "bgra8": (4, _BGR)}
 
 
 def image_from_message(message: Any) -> np.ndarray:
@@ -53,4 +49,4 @@ def image_from_compressed(message: Any) -> np.ndarray:
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if image is None:
         raise DataError(f"compressed image: {data.size} bytes of {message.format!r} do not decode")
-    return np.ascontiguousarray(image[..., ::-1])
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
