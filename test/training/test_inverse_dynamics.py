@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from wm_planner.training.inverse_dynamics_windows import (  # noqa: E402
 from wm_planner.training.made_frames import as_sequences, made_once, pieces  # noqa: E402
 from wm_planner.training.networks.flow_head import FlowHead  # noqa: E402
 from wm_planner.training.networks.inverse_dynamics import (  # noqa: E402
+    CALIBRATED,
     InverseDynamics,
     InverseDynamicsSettings,
 )
@@ -106,14 +109,15 @@ def test_a_fresh_window_answers_as_the_pairs_it_consists_of():
 
 def test_weights_of_before_there_was_a_calibration_load():
     model = network(2)
-    old = {k: v for k, v in model.state_dict().items() if k not in ("log_scale", "correlation")}
+    new = (*CALIBRATED, "dreamed.weight", "dreamed.bias")
+    old = {k: v for k, v in model.state_dict().items() if k not in new}
     network(2, seed=1).load_state_dict(old)
 
 
 def test_answers_agree_with_those_of_single_windows_where_there_is_one():
     model = network(4)
     frames = np.random.default_rng(0).normal(size=(3, 4, 3, 4)).astype(np.float32)
-    packed, variance = read_commands(model, frames)
+    packed, variance, _ = read_commands(model, frames)
     _, _, command, log_variance, _ = model(torch.from_numpy(frames))
     wanted = actions.pack(actions.unpack(command.numpy()))
     np.testing.assert_allclose(packed, wanted, atol=1e-5)
@@ -144,7 +148,7 @@ def test_making_frames_goes_on_where_it_was_interrupted(tmp_path, source):
     result = made_once(tmp_path / "made.npy", frames, (3, 2), make)
     assert made == [0, 32, None, 64, 96]
     np.testing.assert_array_equal(result[..., 0, 0], frames + 1)
-    sequences = as_sequences(source, frames, result)
+    sequences = as_sequences(source, frames, result, dreamed=True)
     np.testing.assert_array_equal(
         sequences.hand_pose, source.hand_pose[frames.ravel()].astype("f4")
     )
@@ -182,16 +186,14 @@ def test_after_calibration_the_intervals_hold_on_other_episodes(shared):
 
     others = np.flatnonzero(~aside)
     frame = data.offsets[others][:, None] + np.arange(horizon + 1)
-    packed, variance = read_commands(model, data.latents[frame])
+    packed, variance, correlation = read_commands(model, data.latents[frame])
     inside = []
-    for row, got, sure in zip(frame, packed, variance, strict=True):
+    for row, got, sure, shared_part in zip(frame, packed, variance, correlation, strict=True):
         measured = actions.unpack(data.hand_pose[row[0]])
         wanted = actions.unpack(data.hand_target[row[:-1]][None])
         targets = actions.unpack(got[None])
         wrong = actions.difference(measured, targets) - actions.difference(measured, wanted)
-        stated_variance = chain_variance(
-            measured, targets, sure[None], model.correlation.numpy().astype(float)
-        )
+        stated_variance = chain_variance(measured, targets, sure[None], shared_part[None])
         inside.append(np.abs(wrong) <= norm.ppf(0.95) * np.sqrt(stated_variance))
     share = np.mean(inside, axis=(0, 1, 2))
     assert 0.86 < share[[0, 1, 2, 10, 11, 12]].mean() < 0.94
@@ -235,3 +237,26 @@ def test_more_draws_of_a_flow_scatter_less():
     variance = model(frames[:1], torch.randn(1, 1000, 2, 20))[3].exp()
     torch.testing.assert_close(model(frames, torch.randn(200, 2, 2, 20))[2].var(0)[None] * 2,
                                variance, rtol=0.6, atol=0)  # fmt: skip
+
+
+def test_dreams_get_a_certainty_of_their_own():
+    """Errors three times as large where the network sees a dream; both intervals hold."""
+    real, dreams = heavy_tailed(0.3), heavy_tailed(0.3)
+    target = real.hand_pose + 3 * (dreams.hand_target - real.hand_pose)
+    target = actions.pack(actions.unpack(target)).astype(np.float32)
+    dreams = dataclasses.replace(dreams, latents=np.ones_like(dreams.latents), hand_target=target)
+    model = network(3)
+    for parameter in model.parameters():
+        parameter.zero_()
+    model.mean.copy_(torch.from_numpy(real.hand_pose[0]))
+    # All features are 0 on recorded frames, and positive on dreams.
+    model.trunk[0].weight.fill_(1.0)
+    for layer in model.trunk[2::2]:
+        layer.weight.fill_(1.0)
+    model.dreamed.weight.fill_(1.0)
+    model.dreamed.bias.fill_(-4.0)
+    everything = np.ones(400, bool)
+    stated = calibrate(model, {"real": (real, everything), "dreamed": (dreams, everything)}, 6)
+    assert len(stated) == 6
+    assert all(86 < share < 94 for share in stated.values()), stated
+    assert (model.dreamed_log_scale - model.log_scale)[0] == pytest.approx(2 * np.log(3), abs=0.3)

@@ -180,7 +180,7 @@ def test_curves_are_written_and_survive(finished):
 @pytest.mark.parametrize(
     "options",
     [
-        {"prediction": "v", "shortcut": True},
+        {"prediction": "v", "shortcut": True, "inverse_dynamics_head": "flow"},
         {"prediction": "masked_residual", "actions": "both"},
         {"prediction": "x", "actions": "hands", "shortcut": True},
     ],

@@ -22,8 +22,9 @@ def chain_variance(
         start: no leading axes.
         targets: leading axes (K, H).
         variance: of the packed targets, shape (K, H, 20).
-        correlation: of the errors of neighbouring targets, shape (20,), below 1: errors that two
-            targets share cancel in the step between them. None for independent ones.
+        correlation: of each target's error with that of the one before, shape (20,) or
+            (K, H, 20), below 1: errors that two targets share cancel in the step between them.
+            None for independent ones.
 
     Returns:
         Shape (K, H, 20).
@@ -44,9 +45,9 @@ def chain_variance(
     columns = np.swapaxes(rotation, -1, -2)
     result[..., actions.ROTATION] = columns.reshape(*columns.shape[:-2], 6)
     if correlation is not None:
-        kept = 1 - correlation.reshape(2, actions.HAND_SIZE)
-        kept[:, actions.WIDTH] = 1  # absolute: no difference
-        result[:, 1:] *= kept
+        kept = 1 - np.broadcast_to(correlation, variance.shape).reshape(hands.shape)
+        kept[..., actions.WIDTH] = 1  # absolute: no difference
+        result[:, 1:] *= kept[:, 1:]
     return result.reshape(variance.shape)
 
 

@@ -12,7 +12,7 @@ from wm_planner.bundle import INVERSE_DYNAMICS, Bundle
 from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.inverse_dynamics.chain_variance import chain_variance
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics, InverseDynamicsSpec
-from wm_planner.inverse_dynamics.sliding_windows import cut_windows, lay_out, merge
+from wm_planner.inverse_dynamics.sliding_windows import cut_windows, lay_out, mean_said, merge
 from wm_planner.onnx_session import OnnxSession, OnnxSettings
 from wm_planner.settings import setting
 from wm_planner.types import ActionChunks, HandPoses
@@ -102,11 +102,12 @@ class OnnxInverseDynamics(InverseDynamics):
             np.concatenate(parts) for parts in zip(*answers, strict=True)
         )
         packed, variance = merge(packed, variance, said)
+        correlation = mean_said(correlation, said)
         packed[..., 9::10] = np.maximum(packed[..., 9::10], 0.0)  # grippers do not open below zero
         targets = actions.unpack(packed)
         return ActionChunks(
             actions=actions.difference(measured, targets),
-            variance=chain_variance(measured, targets, variance, correlation[0]),
+            variance=chain_variance(measured, targets, variance, correlation),
             dt=dt,
             start_ns=start_ns,
             bundle_hash=bundle_hash,
@@ -118,8 +119,8 @@ class OnnxInverseDynamics(InverseDynamics):
         """Return what the S windows say, laid out along the sequence.
 
         Returns:
-            Packed targets and their variance, both (S, K, H, 20); the correlation of the errors
-            of neighbouring targets, (1, 20); and which windows say something, (S, H).
+            Packed targets, their variance and the correlation of each one's error with that of
+            the one before, all (S, K, H, 20); and which windows say something, (S, H).
         """
         frames = np.asarray(latents, np.float32)
         if generator is not None and noisy:
@@ -137,5 +138,6 @@ class OnnxInverseDynamics(InverseDynamics):
         log_variance = np.clip(answer["log_variance"].astype(np.float64), *LOG_VARIANCE_RANGE)
         packed, said = lay_out(answer["command"].reshape(*lead, -1), steps)
         variance, _ = lay_out(np.exp(log_variance).reshape(*lead, -1), steps)
-        correlation = answer.get("correlation", np.zeros(packed.shape[-1]))
-        return packed, variance, correlation.reshape(-1, packed.shape[-1])[:1], said
+        shared = answer.get("correlation", np.zeros_like(answer["command"]))
+        correlation, _ = lay_out(shared.reshape(*lead, -1), steps)
+        return packed, variance, correlation, said

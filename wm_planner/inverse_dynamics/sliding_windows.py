@@ -65,3 +65,10 @@ def merge(
     mean = actions.average(packed, weights)
     spread = (np.square(packed - mean) * weights).sum(axis=0)
     return mean, (counts.sum(axis=0) + spread) / weights.sum(axis=0)
+
+
+def mean_said(values: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Return the plain mean over the answers that count; arguments and shapes as of `merge`."""
+    counts = said[:, None, :, None]
+    mean: np.ndarray = (values * counts).sum(axis=0) / counts.sum(axis=0)
+    return mean

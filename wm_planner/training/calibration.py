@@ -12,12 +12,16 @@ from scipy.stats import norm
 from wm_planner import actions
 from wm_planner.inverse_dynamics.chain_variance import chain_variance
 from wm_planner.training.inverse_dynamics_windows import FrameSequences
-from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.networks.inverse_dynamics import CALIBRATED, InverseDynamics
 from wm_planner.training.reading import read_commands
 
 LEVEL = 0.9  # nominal probability of the intervals that are to hold
 WIDEST = float(norm.ppf((1 + LEVEL) / 2))  # their half width, in deviations
-SMALLEST_SCALE, LARGEST_CORRELATION = 1e-9, 0.98
+SMALLEST_FACTOR = 1e-9
+CORRELATIONS = (-1.0, 0.98)
+ROUNDS = 3
+REAL, DREAMED = "real", "dreamed"
+PREFIXES = {REAL: "", DREAMED: "dreamed_"}  # of the names in `CALIBRATED`
 PARTS = {
     "positions": [*range(3), *range(10, 13)],
     "rotations": [*range(3, 9), *range(13, 19)],
@@ -31,12 +35,13 @@ class _Read:
 
     Attributes:
         start: packed hand poses that the chains start at, shape (C, 20).
-        packed, variance, wanted: shape (C, H, 20).
+        packed, variance, correlation, wanted: shape (C, H, 20).
     """
 
     start: np.ndarray
     packed: np.ndarray
     variance: np.ndarray
+    correlation: np.ndarray
     wanted: np.ndarray
 
 
@@ -52,94 +57,100 @@ def calibrate(
     """Fit the scales of the stated variances, which become part of the network.
 
     The likelihood fits the variance of Gaussian errors; these have heavier tails. So each entry
-    of the targets gets the one factor with which the stated 90% intervals hold, and then each
-    entry of the steps between targets the correlation with which theirs hold.
+    of the targets gets the one factor with which the stated 90% intervals hold, and each entry
+    of the steps between targets the correlation with which theirs hold: for recorded and for
+    dreamed frames, which the network tells apart. As it is not always sure, the fit goes in
+    rounds.
 
     Args:
         model: trained; its scales are replaced.
-        sources: by name (real, dreamed) the frames and which sequences of them to use, shape (E,),
-            bool; each source counts as much as any other.
+        sources: by name, REAL or DREAMED, the frames and which sequences of them to use, shape
+            (E,), bool. What is fitted on one alone holds for both.
         horizon: H, commands that are read at a time, as in planning.
 
     Returns:
         Share of the errors of the 20-D actions within the stated intervals, %, by source and part.
     """
-    model.log_scale.zero_()
-    model.correlation.zero_()
-    answers = {name: _read(model, *source, horizon) for name, source in sources.items()}
-    answers = {name: answer for name, answer in answers.items() if len(answer.start)}
-    if not answers:
+    for name in CALIBRATED:
+        model.get_buffer(name).zero_()
+    found = {name: _starts(*source, horizon) for name, source in sources.items()}
+    found = {name: start for name, start in found.items() if len(start)}
+    if not found:
         return {}
-    targets = [(a.packed - a.wanted, a.variance) for a in answers.values()]
-    scale = np.maximum(_factor(targets), SMALLEST_SCALE)
-    model.log_scale.copy_(torch.from_numpy(np.log(scale)))
-    independent = np.zeros_like(scale)
-    steps = [_steps(answer, scale, independent) for answer in answers.values()]
-    if horizon > 1:
-        correlation = 1 - _factor([(wrong[:, 1:], stated[:, 1:]) for wrong, stated in steps])
-        correlation = np.clip(correlation, -1.0, LARGEST_CORRELATION)
-        correlation[actions.WIDTH :: actions.HAND_SIZE] = 0.0
-        model.correlation.copy_(torch.from_numpy(correlation))
+
+    def read() -> dict[str, _Read]:
+        return {name: _read(model, sources[name][0], at, horizon) for name, at in found.items()}
+
+    for _ in range(ROUNDS):
+        for name, answer in read().items():
+            factor = _factor(answer.packed - answer.wanted, answer.variance)
+            for prefix in _prefixes(name, found):
+                buffer = model.get_buffer(f"{prefix}log_scale")
+                buffer += torch.from_numpy(np.log(np.maximum(factor, SMALLEST_FACTOR)))
+        if horizon == 1:
+            continue
+        for name, answer in read().items():
+            wrong, stated = _steps(answer)
+            factor = _factor(wrong[:, 1:], stated[:, 1:])
+            factor[actions.WIDTH :: actions.HAND_SIZE] = 1.0  # absolute: not a step
+            for prefix in _prefixes(name, found):
+                buffer = model.get_buffer(f"{prefix}correlation")
+                shared = 1 - (1 - buffer.numpy()) * factor
+                buffer.copy_(torch.from_numpy(np.clip(shared, *CORRELATIONS)))
     figures = {}
-    for name, answer in answers.items():
-        wrong, stated = _steps(answer, scale, model.correlation.numpy().astype(np.float64))
+    for name, answer in read().items():
+        wrong, stated = _steps(answer)
         inside = np.abs(wrong) <= WIDEST * np.sqrt(stated)
         for part, columns in PARTS.items():
             figures[f"{name} frames, {part}"] = 100 * float(inside[..., columns].mean())
     return figures
 
 
-def _read(
-    model: InverseDynamics, sequences: FrameSequences, chosen: np.ndarray, horizon: int
-) -> _Read:
-    """Cut the sequences into pieces of H + 1 frames without overlap, and read those."""
-    starts = [
-        np.arange(first, end - horizon, horizon)
-        for first, end in zip(sequences.offsets[:-1], sequences.offsets[1:], strict=True)
-    ]
+def _prefixes(name: str, found: Mapping[str, object]) -> tuple[str, ...]:
+    """Which of the network's scales a source is for."""
+    return (PREFIXES[name],) if len(found) > 1 else tuple(PREFIXES.values())
+
+
+def _starts(sequences: FrameSequences, chosen: np.ndarray, horizon: int) -> np.ndarray:
+    """Where pieces of H + 1 frames that do not overlap begin, shape (C,)."""
     usable = chosen & (sequences.kind != "stills")
-    chosen_starts = [at for at, use in zip(starts, usable, strict=True) if use]
-    start = np.concatenate([np.zeros(0, np.int64), *chosen_starts])
+    ends = zip(sequences.offsets[:-1], sequences.offsets[1:], usable, strict=True)
+    starts = [np.arange(first, end - horizon, horizon) for first, end, use in ends if use]
+    return np.concatenate([np.zeros(0, np.int64), *starts])
+
+
+def _read(
+    model: InverseDynamics, sequences: FrameSequences, start: np.ndarray, horizon: int
+) -> _Read:
     frame = start[:, None] + np.arange(horizon + 1)
-    size = sequences.hand_pose.shape[-1]
-    if not len(start):
-        nothing = np.zeros((0, horizon, size))
-        return _Read(nothing[:, 0], nothing, nothing, nothing)
-    packed, variance = read_commands(model, sequences.latents[frame])
+    packed, variance, correlation = read_commands(model, sequences.latents[frame])
     return _Read(
-        sequences.hand_pose[start].astype(np.float64), packed, variance,
+        sequences.hand_pose[start].astype(np.float64), packed, variance, correlation,
         sequences.hand_target[frame[:, :-1]].astype(np.float64),
     )  # fmt: skip
 
 
-def _steps(
-    answer: _Read, scale: np.ndarray, correlation: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _steps(answer: _Read) -> tuple[np.ndarray, np.ndarray]:
     """Return errors of the chains of actions and their stated variance, both (C, H, 20)."""
     errors, stated = [], []
-    for start, packed, variance, wanted in zip(*vars(answer).values(), strict=True):
+    for start, packed, variance, correlation, wanted in zip(*vars(answer).values(), strict=True):
         measured, targets = actions.unpack(start), actions.unpack(packed[None])
         chain = actions.difference(measured, targets)
         truth = actions.difference(measured, actions.unpack(wanted[None]))
         errors.append((chain - truth)[0])
-        stated.append(chain_variance(measured, targets, variance[None] * scale, correlation)[0])
+        stated.append(chain_variance(measured, targets, variance[None], correlation[None])[0])
     return np.stack(errors), np.stack(stated)
 
 
-def _factor(parts: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Return what variances are to be multiplied by so that the intervals hold, shape (20,).
+def _factor(error: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Return what variances are to be multiplied by so that the intervals hold.
 
     Args:
-        parts: errors and variances of each source, (..., 20).
+        error, variance: shape (C, H, 20).
+
+    Returns:
+        Shape (20,).
     """
-    ratios, weights = [], []
-    for error, variance in parts:
-        ratio = np.square(error / WIDEST).reshape(-1, error.shape[-1])
-        ratios.append(ratio / variance.reshape(ratio.shape))
-        weights.append(np.full(len(ratio), 1 / max(len(ratio), 1)))
-    ratio, weight = np.concatenate(ratios), np.concatenate(weights)
-    order = np.argsort(ratio, axis=0)
-    reached = np.cumsum(weight[order], axis=0) >= LEVEL * weight.sum() * (1 - 1e-9)
-    at_level = np.take_along_axis(order, reached.argmax(axis=0)[None], axis=0)
-    result: np.ndarray = np.take_along_axis(ratio, at_level, axis=0)[0]
-    return result
+    ratio = np.square(error / WIDEST) / variance
+    factor: np.ndarray = np.quantile(ratio.reshape(-1, ratio.shape[-1]), LEVEL, axis=0)
+    return factor

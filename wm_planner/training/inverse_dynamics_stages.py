@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wm_planner.training.calibration import calibrate, set_aside
+from wm_planner.training.calibration import DREAMED, REAL, calibrate, set_aside
 from wm_planner.training.inverse_dynamics_training import inverse_dynamics_loss
 from wm_planner.training.inverse_dynamics_windows import FrameSequences, WindowDrawer
 from wm_planner.training.loop import LossFunction
@@ -24,7 +24,7 @@ from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 if TYPE_CHECKING:
     from wm_planner.training.pipeline import Run
 
-REAL, DREAMED, RECONSTRUCTED = "real", "dreamed", "reconstructed"
+RECONSTRUCTED = "reconstructed"
 #: Sequences of frames, and which of them are set aside for the calibration, shape (E,), bool.
 Split = tuple[FrameSequences, np.ndarray]
 
@@ -77,7 +77,7 @@ def made(run: Run, name: str) -> Split:
     with run.workers.first_alone():
         result = made_once(run.folder / f"{name}.npy", frames, latents.shape[1:], make)
     episode = np.searchsorted(run.source.offsets, frames[:, 0], side="right") - 1
-    return as_sequences(run.source, frames, result), _aside(run)[episode]
+    return as_sequences(run.source, frames, result, name == DREAMED), _aside(run)[episode]
 
 
 def _aside(run: Run) -> np.ndarray:

@@ -22,6 +22,7 @@ class FrameSequences:
             a sequence's last frame are not looked at.
         offsets: Shape (E + 1,): sequence e is frames offsets[e] to offsets[e + 1] - 1.
         kind: E names.
+        dreamed: whether they are dreams.
     """
 
     latents: np.ndarray
@@ -29,6 +30,7 @@ class FrameSequences:
     hand_target: np.ndarray
     offsets: np.ndarray
     kind: np.ndarray
+    dreamed: bool = False
 
     @staticmethod
     def of_source(source: EpisodeSource, latents: np.ndarray) -> FrameSequences:
@@ -50,6 +52,7 @@ class FrameWindows:
         there: Shape (B, W - 1), bool: the sequence has that pair of frames; windows that are
             longer than their sequence are filled up with its last frame.
         commanded: Shape (B, W - 1, 20), bool: the command is known.
+        dreamed: Shape (B,), bool.
     """
 
     latents: np.ndarray
@@ -57,6 +60,7 @@ class FrameWindows:
     command: np.ndarray
     there: np.ndarray
     commanded: np.ndarray
+    dreamed: np.ndarray
 
 
 class WindowDrawer:
@@ -118,4 +122,5 @@ class WindowDrawer:
             command=command,
             there=there,
             commanded=commanded,
+            dreamed=np.full(batch, data.dreamed),
         )

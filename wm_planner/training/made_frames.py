@@ -83,7 +83,9 @@ def made_once(path: Path, frames: np.ndarray, shape: tuple[int, ...], make: Make
     return result
 
 
-def as_sequences(source: EpisodeSource, frames: np.ndarray, latents: np.ndarray) -> FrameSequences:
+def as_sequences(
+    source: EpisodeSource, frames: np.ndarray, latents: np.ndarray, dreamed: bool
+) -> FrameSequences:
     """Made pieces with the poses and commands of the recorded ones that they stand for."""
     count, length = frames.shape
     episode = np.searchsorted(source.offsets, frames[:, 0], side="right") - 1
@@ -93,6 +95,7 @@ def as_sequences(source: EpisodeSource, frames: np.ndarray, latents: np.ndarray)
         hand_target=source.hand_target[frames.ravel()].astype(np.float32),
         offsets=np.arange(count + 1) * length,
         kind=np.asarray(source.kind)[episode],
+        dreamed=dreamed,
     )
 
 

@@ -12,6 +12,8 @@ from torch.nn import functional
 from wm_planner.training.networks.flow_head import FlowHead
 
 REGRESSION, FLOW = HEADS = ("regression", "flow")
+#: For recorded and for dreamed frames, the scale of variances and what neighbours' errors share.
+CALIBRATED = ("log_scale", "dreamed_log_scale", "correlation", "dreamed_correlation")
 LARGEST_RESIDUAL = 5.0  # deviations; the flow need not learn to draw further outliers
 SMALLEST_SPREAD = 1e-4  # variance of draws, relative to the stated one
 
@@ -51,7 +53,9 @@ class InverseDynamics(nn.Module):
     mean: Tensor
     std: Tensor
     log_scale: Tensor
+    dreamed_log_scale: Tensor
     correlation: Tensor
+    dreamed_correlation: Tensor
 
     def __init__(self, settings: InverseDynamicsSettings, mean: Tensor, std: Tensor) -> None:
         """Build it.
@@ -74,9 +78,10 @@ class InverseDynamics(nn.Module):
         self.flow = FlowHead(s.width, s.pose) if s.head == FLOW else None
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
+        self.dreamed = nn.Linear(s.width, 1)  # the logit that a pair was dreamed
         # Fitted on other episodes after training, see `wm_planner.training.calibration`.
-        self.register_buffer("log_scale", torch.zeros(s.pose))
-        self.register_buffer("correlation", torch.zeros(s.pose))
+        for name in CALIBRATED:
+            self.register_buffer(name, torch.zeros(s.pose))
         self.register_load_state_dict_pre_hook(_as_if_calibrated)
 
     def features(self, frames: Tensor) -> Tensor:
@@ -105,7 +110,7 @@ class InverseDynamics(nn.Module):
         pose, following, command, log_variance, correlation = self.answers(features)
         if self.flow is not None and noise is not None:
             drawn = self.flow.draw(features, noise)
-            deviation = torch.exp(0.5 * (log_variance - self.log_scale))
+            deviation = torch.exp(0.5 * (log_variance - self._log_scale(features)))
             command = command + deviation * drawn.mean(1)
             # Spelt out: exporters know no variance.
             apart = (drawn - drawn.mean(1, keepdim=True)).square().sum(1) / (noise.shape[1] - 1)
@@ -122,21 +127,32 @@ class InverseDynamics(nn.Module):
         """
         assert self.flow is not None
         command, log_variance = answers[2].detach(), answers[3].detach()
-        left = (wanted - command) * torch.exp(-0.5 * (log_variance - self.log_scale))
+        log_variance = log_variance - self._log_scale(features).detach()
+        left = (wanted - command) * torch.exp(-0.5 * log_variance)
         return self.flow.loss(features.detach(), left.clamp(-LARGEST_RESIDUAL, LARGEST_RESIDUAL))
 
     def answers(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Features of pairs to what `forward` returns."""
         pose, following, command, log_variance = self.heads(features).float().chunk(4, -1)
         scale, shift = self.std, self.mean
-        log_variance = log_variance.clamp(-12, 4) + 2 * torch.log(scale) + self.log_scale
+        log_variance = log_variance.clamp(-12, 4) + 2 * torch.log(scale)
+        share = self._dreamed_share(features)
+        correlation = self.correlation + share * (self.dreamed_correlation - self.correlation)
         return (
             pose * scale + shift,
             following * scale + shift,
             command * scale + shift,
-            log_variance,
-            self.correlation.expand_as(log_variance),
+            log_variance + self._log_scale(features),
+            correlation,
         )
+
+    def _dreamed_share(self, features: Tensor) -> Tensor:
+        """Probability that the pairs were dreamed, (N, W - 1, 1); training judges on features."""
+        return torch.sigmoid(self.dreamed(features.detach()).float())
+
+    def _log_scale(self, features: Tensor) -> Tensor:
+        more = self.dreamed_log_scale - self.log_scale
+        return self.log_scale + self._dreamed_share(features) * more
 
     def commands(self, frames: Tensor) -> Tensor:
         """Commands along sequences of F frames of any length, (N, F - 1, 20) packed.
@@ -188,5 +204,6 @@ def _as_if_calibrated(
 ) -> None:
     """Runs of before there was a calibration say nothing about it: leave their variances."""
     assert isinstance(module, InverseDynamics)
-    for name in ("log_scale", "correlation"):
-        weights.setdefault(prefix + name, torch.zeros_like(getattr(module, name)))
+    for name in (*CALIBRATED, "dreamed.weight", "dreamed.bias"):
+        of_module = module.get_buffer if name in CALIBRATED else module.get_parameter
+        weights.setdefault(prefix + name, torch.zeros_like(of_module(name)))
