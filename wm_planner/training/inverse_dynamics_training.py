@@ -55,10 +55,6 @@ def inverse_dynamics_loss(
         log_variance = log_variance[commanded]
         likelihood = 0.5 * (log_variance + residual.square() * torch.exp(-log_variance)).mean()
         total = poses + 2 * distance(command, wanted, commanded, model.std) + 0.02 * likelihood
-        # Certainty differs between recorded and dreamed frames, so they are told apart.
-        judged = model.dreamed(features.detach().float())
-        truly = torch.from_numpy(drawn.dreamed).float()[:, None, None].expand_as(judged)
-        total = total + functional.binary_cross_entropy_with_logits(judged, truly)
         placed = (command - wanted).detach().abs()[..., POSITIONS][commanded[..., POSITIONS]]
         figures = {
             "command_mm": float(1e3 * placed.mean()),
