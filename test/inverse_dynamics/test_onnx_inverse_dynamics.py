@@ -122,20 +122,23 @@ def test_that_what_does_not_fit_is_refused(folders, generator):
 def windowed_bundle(folder, folders, bias):
     """A bundle of three frames a window that reads poses as they are, off by a bias per pair."""
     graph = build_graph(
-        """windowed (float[N,3,2,10] frames)
+        """windowed (float[N,3,2,10] frames, float[N] dreamed)
         => (float[N,2,20] command, float[N,2,20] log_variance, float[N,2,20] correlation)
         {
             later = Slice (frames, one, three, one)
             flat = Reshape (later, wanted)
             command = Add (flat, bias)
             zero = Sub (flat, flat)
-            log_variance = Add (zero, certainty)
+            told = Reshape (dreamed, rows)
+            surer = Add (zero, certainty)
+            log_variance = Add (surer, told)
             correlation = Add (zero, shared)
         }""",
         {
-            "one": np.array([1]), "three": np.array([3]), "wanted": np.array([0, 2, 20]),
+            "one": np.array([1]), "rows": np.array([-1, 1, 1]),
+            "three": np.array([3]), "wanted": np.array([0, 2, 20]),
             "bias": np.array([[bias], [0.0]]) * np.eye(1, 20),
-            "certainty": np.full(20, -8.0), "shared": np.full(20, 0.75),
+            "certainty": np.full(20, -9.0), "shared": np.full(20, 0.75),
         },
     )  # fmt: skip
     manifest = load_bundle(folders[1], INVERSE_DYNAMICS).manifest
@@ -181,3 +184,14 @@ def test_that_errors_which_neighbours_share_cancel_in_steps(tmp_path, folders, g
     np.testing.assert_allclose(variance[0, 0, :3], own, rtol=1e-5)
     np.testing.assert_allclose(variance[0, 1:, :3], 2 * own * (1 - 0.75), rtol=1e-5)
     np.testing.assert_allclose(variance[0, :, 9::10], own, rtol=1e-5)
+
+
+def test_that_models_are_told_whether_they_look_at_a_dream(tmp_path, folders, generator):
+    packed = random_packed(generator, 1, 5)
+    model, measured = windowed_bundle(tmp_path, folders, bias=0.0), actions.unpack(packed[0, 0])
+    dreamt, seen = (
+        model.invert(packed.reshape(1, 5, 2, 10), measured, DT, 7, "dreams", dreamed=dreamed)
+        for dreamed in (True, False)
+    )
+    np.testing.assert_allclose(dreamt.actions, seen.actions, atol=1e-12)
+    np.testing.assert_allclose(dreamt.variance, np.e * seen.variance, rtol=1e-5)

@@ -109,15 +109,14 @@ def test_a_fresh_window_answers_as_the_pairs_it_consists_of():
 
 def test_weights_of_before_there_was_a_calibration_load():
     model = network(2)
-    new = (*CALIBRATED, "dreamed.weight", "dreamed.bias")
-    old = {k: v for k, v in model.state_dict().items() if k not in new}
+    old = {k: v for k, v in model.state_dict().items() if k not in CALIBRATED}
     network(2, seed=1).load_state_dict(old)
 
 
 def test_answers_agree_with_those_of_single_windows_where_there_is_one():
     model = network(4)
     frames = np.random.default_rng(0).normal(size=(3, 4, 3, 4)).astype(np.float32)
-    packed, variance, _ = read_commands(model, frames)
+    packed, variance, _ = read_commands(model, frames, dreamed=False)
     _, _, command, log_variance, _ = model(torch.from_numpy(frames))
     wanted = actions.pack(actions.unpack(command.numpy()))
     np.testing.assert_allclose(packed, wanted, atol=1e-5)
@@ -148,7 +147,7 @@ def test_making_frames_goes_on_where_it_was_interrupted(tmp_path, source):
     result = made_once(tmp_path / "made.npy", frames, (3, 2), make)
     assert made == [0, 32, None, 64, 96]
     np.testing.assert_array_equal(result[..., 0, 0], frames + 1)
-    sequences = as_sequences(source, frames, result, dreamed=True)
+    sequences = as_sequences(source, frames, result)
     np.testing.assert_array_equal(
         sequences.hand_pose, source.hand_pose[frames.ravel()].astype("f4")
     )
@@ -186,7 +185,7 @@ def test_after_calibration_the_intervals_hold_on_other_episodes(shared):
 
     others = np.flatnonzero(~aside)
     frame = data.offsets[others][:, None] + np.arange(horizon + 1)
-    packed, variance, correlation = read_commands(model, data.latents[frame])
+    packed, variance, correlation = read_commands(model, data.latents[frame], False)
     inside = []
     for row, got, sure, shared_part in zip(frame, packed, variance, correlation, strict=True):
         measured = actions.unpack(data.hand_pose[row[0]])
@@ -231,30 +230,25 @@ def test_more_draws_of_a_flow_scatter_less():
     model = InverseDynamics(sizes, torch.zeros(20), torch.ones(20)).eval().requires_grad_(False)
     frames = torch.randn(1, 3, 3, 4).expand(200, -1, -1, -1)
     scatter = [
-        float(model(frames, torch.randn(200, draws, 2, 20))[2].std(0).mean()) for draws in (2, 32)
+        float(model(frames, noise=torch.randn(200, draws, 2, 20))[2].std(0).mean())
+        for draws in (2, 32)
     ]
     assert scatter[1] < 0.35 * scatter[0]
-    variance = model(frames[:1], torch.randn(1, 1000, 2, 20))[3].exp()
-    torch.testing.assert_close(model(frames, torch.randn(200, 2, 2, 20))[2].var(0)[None] * 2,
+    variance = model(frames[:1], noise=torch.randn(1, 1000, 2, 20))[3].exp()
+    torch.testing.assert_close(model(frames, noise=torch.randn(200, 2, 2, 20))[2].var(0)[None] * 2,
                                variance, rtol=0.6, atol=0)  # fmt: skip
 
 
 def test_dreams_get_a_certainty_of_their_own():
-    """Errors three times as large where the network sees a dream; both intervals hold."""
+    """Errors three times as large in dreams that look the same; both intervals hold."""
     real, dreams = heavy_tailed(0.3), heavy_tailed(0.3)
     target = real.hand_pose + 3 * (dreams.hand_target - real.hand_pose)
     target = actions.pack(actions.unpack(target)).astype(np.float32)
-    dreams = dataclasses.replace(dreams, latents=np.ones_like(dreams.latents), hand_target=target)
+    dreams = dataclasses.replace(dreams, hand_target=target)
     model = network(3)
     for parameter in model.parameters():
         parameter.zero_()
     model.mean.copy_(torch.from_numpy(real.hand_pose[0]))
-    # All features are 0 on recorded frames, and positive on dreams.
-    model.trunk[0].weight.fill_(1.0)
-    for layer in model.trunk[2::2]:
-        layer.weight.fill_(1.0)
-    model.dreamed.weight.fill_(1.0)
-    model.dreamed.bias.fill_(-4.0)
     everything = np.ones(400, bool)
     stated = calibrate(model, {"real": (real, everything), "dreamed": (dreams, everything)}, 6)
     assert len(stated) == 6

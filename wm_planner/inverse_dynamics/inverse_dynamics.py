@@ -41,6 +41,7 @@ class InverseDynamics(ABC):
         start_ns: int,
         bundle_hash: str,
         generator: np.random.Generator | None = None,
+        dreamed: bool = True,
     ) -> ActionChunks:
         """Return the chain of actions that leads through the frames.
 
@@ -52,4 +53,6 @@ class InverseDynamics(ABC):
             start_ns: stamp of the observed frame.
             bundle_hash: world model bundle the latents come from.
             generator: source of noise for models that average over draws; None for no noise.
+            dreamed: whether the frames after the first were dreamed, as in planning, or seen. What
+                a dream does wrong need not look wrong, so models state more variance for them.
         """

@@ -73,8 +73,8 @@ class OnnxInverseDynamics(InverseDynamics):
         self._graph = OnnxSession(name, bundle.graphs[name], manifest.graphs[name], onnx)
         self._window = manifest.context_frames
         # Models of two frames used to answer for one pair, without an axis for more of them.
-        self._draws_itself = any(t.name == "noise" for t in manifest.graphs[name].inputs)
-        self._one_pair = manifest.graphs[name].inputs[0].name == "pair"
+        self._inputs = {tensor.name for tensor in manifest.graphs[name].inputs}
+        self._one_pair = "pair" in self._inputs
         if self._window < 2 or (self._one_pair and self._window > 2):
             raise BundleError(f"{bundle.folder}: context_frames is {self._window}, its window")
 
@@ -86,6 +86,7 @@ class OnnxInverseDynamics(InverseDynamics):
         start_ns: int,
         bundle_hash: str,
         generator: np.random.Generator | None = None,
+        dreamed: bool = True,
     ) -> ActionChunks:
         """Return the chain of actions that leads through the frames."""
         one_frame = self.spec.latent_shape
@@ -96,8 +97,7 @@ class OnnxInverseDynamics(InverseDynamics):
         if not np.isclose(dt, self.spec.dt, DT_TOLERANCE):
             raise DataError(f"frames are {dt} s apart, inverse dynamics needs {self.spec.dt} s")
         draws = 1 if generator is None else self.settings.draws
-        steps = latents.shape[1] - 1
-        answers = [self._answer(latents, generator, draws > 1, steps) for _ in range(draws)]
+        answers = [self._answer(latents, generator, draws > 1, dreamed) for _ in range(draws)]
         packed, variance, correlation, said = (
             np.concatenate(parts) for parts in zip(*answers, strict=True)
         )
@@ -114,7 +114,7 @@ class OnnxInverseDynamics(InverseDynamics):
         )
 
     def _answer(
-        self, latents: np.ndarray, generator: np.random.Generator | None, noisy: bool, steps: int
+        self, latents: np.ndarray, generator: np.random.Generator | None, noisy: bool, dreamed: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return what the S windows say, laid out along the sequence.
 
@@ -122,7 +122,7 @@ class OnnxInverseDynamics(InverseDynamics):
             Packed targets, their variance and the correlation of each one's error with that of
             the one before, all (S, K, H, 20); and which windows say something, (S, H).
         """
-        frames = np.asarray(latents, np.float32)
+        frames, steps = np.asarray(latents, np.float32), latents.shape[1] - 1
         if generator is not None and noisy:
             noise = generator.standard_normal(frames.shape, np.float32)
             frames = frames + np.float32(self.settings.latent_noise) * noise
@@ -130,7 +130,9 @@ class OnnxInverseDynamics(InverseDynamics):
         lead = (*windows.shape[:2], self._window - 1)
         name = "pair" if self._one_pair else "frames"
         inputs = {name: windows.reshape(-1, *windows.shape[2:])}
-        if self._draws_itself:
+        if "dreamed" in self._inputs:
+            inputs["dreamed"] = np.full(len(inputs[name]), dreamed, np.float32)
+        if "noise" in self._inputs:
             drawing = generator or np.random.default_rng(0)
             shape = (len(inputs[name]), self.settings.flow_draws, self._window - 1, ACTION_SIZE)
             inputs["noise"] = drawing.standard_normal(shape, np.float32)

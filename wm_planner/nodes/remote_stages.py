@@ -10,7 +10,7 @@ from rclpy.node import Node
 
 from wm_planner import actions, srv
 from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, Bundle
-from wm_planner.errors import BundleError
+from wm_planner.errors import BundleError, ConfigurationError
 from wm_planner.filters.filter import Filter
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics, InverseDynamicsSpec
 from wm_planner.messages.arrays import unflat
@@ -124,7 +124,10 @@ class RemoteInverseDynamics(InverseDynamics):
         start_ns: int,
         bundle_hash: str,
         generator: np.random.Generator | None = None,
+        dreamed: bool = True,
     ) -> ActionChunks:
+        if not dreamed:
+            raise ConfigurationError("the service of inverse dynamics is for dreamed frames alone")
         # Float16 is how dreams travel; the observed frame goes along in full.
         dreams = Rollouts(latents[:, 1:], dt, start_ns, 0, bundle_hash)
         request = srv.Invert.Request(

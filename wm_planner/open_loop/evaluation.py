@@ -145,7 +145,7 @@ def _pictures(
 def _command_figures(
     windows: Windows, dreams: Dreams, models: Models, read: Reader
 ) -> tuple[list[Figure], dict[str, dict[str, np.ndarray]]]:
-    real = read(windows, dreams.real, dreams.newest)
+    real = read(windows, dreams.real, dreams.newest, dreamed=False)
     acted = read(windows, dreams.acted, dreams.newest)
     free = read(windows, dreams.free[:, 0], dreams.newest)
     play = windows.kind == "play"
@@ -156,7 +156,7 @@ def _command_figures(
     figures = command_figures(windows, targets, chosen)
     averaging = Reader(models.averaging, read.bundle_hash, read.seed)
     for source, latents, once in (("real", dreams.real, real), (ACTED, dreams.acted, acted)):
-        averaged = averaging(windows, latents, dreams.newest)
+        averaged = averaging(windows, latents, dreams.newest, source != "real")
         figures += averaging_figures(
             windows, source, averaged.targets, once.targets, models.averaging_draws
         )

@@ -34,6 +34,7 @@ def invert(
     windows: Windows,
     bundle_hash: str,
     seed: int,
+    dreamed: bool = True,
 ) -> Inverted:
     """Read the commands off the frames of each window.
 
@@ -44,12 +45,13 @@ def invert(
         windows: B windows; the chains start at their measured hands.
         bundle_hash: of the world model that the latents come from.
         seed: of the noise of models that average over draws.
+        dreamed: whether ``future`` was.
     """
     frames = np.concatenate([newest[:, None], future], axis=1)
     chunks = [
         model.invert(
             frames[b : b + 1], actions.unpack(windows.hand_pose[b]), seen.dt,
-            seen.newest_stamp_ns, bundle_hash, np.random.default_rng([seed, 3, b]),
+            seen.newest_stamp_ns, bundle_hash, np.random.default_rng([seed, 3, b]), dreamed,
         )
         for b, seen in enumerate(windows.seen)
     ]  # fmt: skip

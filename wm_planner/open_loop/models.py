@@ -40,8 +40,10 @@ class Reader:
     bundle_hash: str
     seed: int
 
-    def __call__(self, windows: Windows, future: np.ndarray, newest: np.ndarray) -> Inverted:
-        return invert(self.model, newest, future, windows, self.bundle_hash, self.seed)
+    def __call__(
+        self, windows: Windows, future: np.ndarray, newest: np.ndarray, dreamed: bool = True
+    ) -> Inverted:
+        return invert(self.model, newest, future, windows, self.bundle_hash, self.seed, dreamed)
 
 
 def window_sizes(recording: Recording, model: WorldModel) -> WindowSizes:

@@ -58,9 +58,8 @@ def calibrate(
 
     The likelihood fits the variance of Gaussian errors; these have heavier tails. So each entry
     of the targets gets the one factor with which the stated 90% intervals hold, and each entry
-    of the steps between targets the correlation with which theirs hold: for recorded and for
-    dreamed frames, which the network tells apart. As it is not always sure, the fit goes in
-    rounds.
+    of the steps between targets the correlation with which theirs hold, for recorded and for
+    dreamed frames. Disagreement of windows does not scale, so the fit goes in rounds.
 
     Args:
         model: trained; its scales are replaced.
@@ -79,7 +78,10 @@ def calibrate(
         return {}
 
     def read() -> dict[str, _Read]:
-        return {name: _read(model, sources[name][0], at, horizon) for name, at in found.items()}
+        return {
+            name: _read(model, sources[name][0], at, horizon, name == DREAMED)
+            for name, at in found.items()
+        }
 
     for _ in range(ROUNDS):
         for name, answer in read().items():
@@ -120,10 +122,14 @@ def _starts(sequences: FrameSequences, chosen: np.ndarray, horizon: int) -> np.n
 
 
 def _read(
-    model: InverseDynamics, sequences: FrameSequences, start: np.ndarray, horizon: int
+    model: InverseDynamics,
+    sequences: FrameSequences,
+    start: np.ndarray,
+    horizon: int,
+    dreamed: bool,
 ) -> _Read:
     frame = start[:, None] + np.arange(horizon + 1)
-    packed, variance, correlation = read_commands(model, sequences.latents[frame])
+    packed, variance, correlation = read_commands(model, sequences.latents[frame], dreamed)
     return _Read(
         sequences.hand_pose[start].astype(np.float64), packed, variance, correlation,
         sequences.hand_target[frame[:, :-1]].astype(np.float64),

@@ -94,9 +94,9 @@ def evaluate(
     }
     newest = context[:, -1:]
     for name, frames in (("real", future), ("actions_given", acted)):
-        command, *_ = read_commands(inverse, np.concatenate([newest, frames], 1))
+        command, *_ = read_commands(inverse, np.concatenate([newest, frames], 1), name != "real")
         figures |= {f"command_{name}_{k}": v for k, v in _command_error(command, targets).items()}
-    still, *_ = read_commands(inverse, np.repeat(newest, future.shape[1] + 1, 1))
+    still, *_ = read_commands(inverse, np.repeat(newest, future.shape[1] + 1, 1), False)
     figures |= _object_probe(autoencoder, source, latents)
     figures["command_standing_still_mm"] = _command_error(still, targets)["mm"]
     return figures

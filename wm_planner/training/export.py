@@ -146,6 +146,7 @@ def export_inverse_dynamics(
     its = world_model.manifest
     window = model.settings.window
     inputs = {"frames": torch.randn(3, window, *its.latent_shape)}
+    inputs["dreamed"] = torch.tensor([0.0, 1.0, 1.0])
     if model.flow is not None:
         inputs["noise"] = torch.randn(3, 4, window - 1, model.settings.pose)
     free = {"noise": {1: FreeAxis("D", 2, 1024)}}

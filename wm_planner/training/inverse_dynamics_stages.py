@@ -77,7 +77,7 @@ def made(run: Run, name: str) -> Split:
     with run.workers.first_alone():
         result = made_once(run.folder / f"{name}.npy", frames, latents.shape[1:], make)
     episode = np.searchsorted(run.source.offsets, frames[:, 0], side="right") - 1
-    return as_sequences(run.source, frames, result, name == DREAMED), _aside(run)[episode]
+    return as_sequences(run.source, frames, result), _aside(run)[episode]
 
 
 def _aside(run: Run) -> np.ndarray:

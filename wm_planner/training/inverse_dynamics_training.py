@@ -57,10 +57,6 @@ def inverse_dynamics_loss(
         surprise = 0.5 * (log_variance + residual.square() * torch.exp(-log_variance))
         likelihood = _mean(surprise, commanded)
         total = poses + 2 * distance(command, wanted, commanded, model.std) + 0.02 * likelihood
-        # Certainty differs between recorded and dreamed frames, so they are told apart.
-        judged = model.dreamed(features.detach().float())
-        truly = put(drawn.dreamed, device).float()[:, None, None].expand_as(judged)
-        total = total + functional.binary_cross_entropy_with_logits(judged, truly)
         missed = residual[..., POSITIONS].abs()
         figures = {
             "command_mm": 1e3 * _mean(missed, commanded[..., POSITIONS]),

@@ -22,7 +22,6 @@ class FrameSequences:
             a sequence's last frame are not looked at.
         offsets: Shape (E + 1,): sequence e is frames offsets[e] to offsets[e + 1] - 1.
         kind: E names.
-        dreamed: whether they are dreams.
     """
 
     latents: np.ndarray
@@ -30,7 +29,6 @@ class FrameSequences:
     hand_target: np.ndarray
     offsets: np.ndarray
     kind: np.ndarray
-    dreamed: bool = False
 
     @staticmethod
     def of_source(source: EpisodeSource, latents: np.ndarray) -> FrameSequences:
@@ -52,7 +50,6 @@ class FrameWindows:
         there: Shape (B, W - 1), bool: the sequence has that pair of frames; windows that are
             longer than their sequence are filled up with its last frame.
         commanded: Shape (B, W - 1, 20), bool: the command is known.
-        dreamed: Shape (B,), bool.
     """
 
     latents: np.ndarray
@@ -60,7 +57,6 @@ class FrameWindows:
     command: np.ndarray
     there: np.ndarray
     commanded: np.ndarray
-    dreamed: np.ndarray
 
 
 class WindowDrawer:
@@ -122,5 +118,4 @@ class WindowDrawer:
             command=command,
             there=there,
             commanded=commanded,
-            dreamed=np.full(batch, data.dreamed),
         )

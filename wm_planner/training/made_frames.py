@@ -83,9 +83,7 @@ def made_once(path: Path, frames: np.ndarray, shape: tuple[int, ...], make: Make
     return result
 
 
-def as_sequences(
-    source: EpisodeSource, frames: np.ndarray, latents: np.ndarray, dreamed: bool
-) -> FrameSequences:
+def as_sequences(source: EpisodeSource, frames: np.ndarray, latents: np.ndarray) -> FrameSequences:
     """Made pieces with the poses and commands of the recorded ones that they stand for."""
     count, length = frames.shape
     episode = np.searchsorted(source.offsets, frames[:, 0], side="right") - 1
@@ -95,7 +93,6 @@ def as_sequences(
         hand_target=source.hand_target[frames.ravel()].astype(np.float32),
         offsets=np.arange(count + 1) * length,
         kind=np.asarray(source.kind)[episode],
-        dreamed=dreamed,
     )
 
 

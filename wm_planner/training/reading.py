@@ -14,13 +14,14 @@ DRAWS = 16  # of a flow, as `OnnxInverseDynamicsSettings` has it
 
 @torch.no_grad()
 def read_commands(
-    model: InverseDynamics, frames: np.ndarray
+    model: InverseDynamics, frames: np.ndarray, dreamed: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read the commands along sequences of frames.
 
     Args:
         model: in evaluation mode.
         frames: Shape (K, F, tokens, channels).
+        dreamed: whether they were, but for the first.
 
     Returns:
         Packed targets, their variance, and the correlation of each one's error with that of the
@@ -29,7 +30,10 @@ def read_commands(
     window, steps = model.settings.window, frames.shape[1] - 1
     windows = cut_windows(np.asarray(frames, np.float32), window)
     flat = torch.from_numpy(windows.reshape(-1, *windows.shape[2:]))
-    answers = [model(part, *_noise(model, len(part))) for part in flat.split(BATCH)]
+    answers = [
+        model(part, torch.full((len(part),), float(dreamed)), _noise(model, len(part)))
+        for part in flat.split(BATCH)
+    ]
     command, log_variance, shared = (
         torch.cat([answer[i] for answer in answers]).numpy() for i in (2, 3, 4)
     )
@@ -40,10 +44,10 @@ def read_commands(
     return *merge(packed, variance, said), mean_said(correlation, said)
 
 
-def _noise(model: InverseDynamics, count: int) -> tuple[torch.Tensor, ...]:
+def _noise(model: InverseDynamics, count: int) -> torch.Tensor | None:
     """The same noise for all windows of a place in the batch; none for a regression."""
     if model.flow is None:
-        return ()
+        return None
     s = model.settings
     generator = torch.Generator().manual_seed(0)
-    return (torch.randn(count, DRAWS, s.window - 1, s.pose, generator=generator),)
+    return torch.randn(count, DRAWS, s.window - 1, s.pose, generator=generator)

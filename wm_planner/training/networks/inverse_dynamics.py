@@ -78,7 +78,6 @@ class InverseDynamics(nn.Module):
         self.flow = FlowHead(s.width, s.pose) if s.head == FLOW else None
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
-        self.dreamed = nn.Linear(s.width, 1)  # the logit that a pair was dreamed
         # Fitted on other episodes after training, see `wm_planner.training.calibration`.
         for name in CALIBRATED:
             self.register_buffer(name, torch.zeros(s.pose))
@@ -92,12 +91,15 @@ class InverseDynamics(nn.Module):
         return features
 
     def forward(
-        self, frames: Tensor, noise: Tensor | None = None
+        self, frames: Tensor, dreamed: Tensor | None = None, noise: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Invert windows of frames.
 
         Args:
             frames: Shape (N, W, tokens, channels).
+            dreamed: Shape (N,), 1 where frames were dreamed, 0 where they were seen. What a dream
+                does wrong need not look wrong, so the network has to be told how sure to be.
+                None for 0.
             noise: Shape (N, D, W - 1, 20), of deviation 1, of D draws of the flow. Without, its
                 regression answers.
 
@@ -107,10 +109,12 @@ class InverseDynamics(nn.Module):
             packing; and the correlation of its error with that of the command before.
         """
         features = self.features(frames)
-        pose, following, command, log_variance, correlation = self.answers(features)
+        answers = self.answers(features, dreamed)
+        pose, following, command, log_variance, correlation = answers
         if self.flow is not None and noise is not None:
             drawn = self.flow.draw(features, noise)
-            deviation = torch.exp(0.5 * (log_variance - self._log_scale(features)))
+            scale = self._calibrated("log_scale", dreamed)
+            deviation = torch.exp(0.5 * (log_variance - scale))
             command = command + deviation * drawn.mean(1)
             # Spelt out: exporters know no variance.
             apart = (drawn - drawn.mean(1, keepdim=True)).square().sum(1) / (noise.shape[1] - 1)
@@ -123,36 +127,35 @@ class InverseDynamics(nn.Module):
         Args:
             features: of the pairs; they and the regression's answers are taken as given.
             wanted: Shape (N, W - 1, 20), packed commands.
-            answers: what `answers` returns for the features.
+            answers: what `answers` returns for the features alone.
         """
         assert self.flow is not None
         command, log_variance = answers[2].detach(), answers[3].detach()
-        log_variance = log_variance - self._log_scale(features).detach()
+        log_variance = log_variance - self.log_scale
         left = (wanted - command) * torch.exp(-0.5 * log_variance)
         return self.flow.loss(features.detach(), left.clamp(-LARGEST_RESIDUAL, LARGEST_RESIDUAL))
 
-    def answers(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def answers(
+        self, features: Tensor, dreamed: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Features of pairs to what `forward` returns."""
         pose, following, command, log_variance = self.heads(features).float().chunk(4, -1)
         scale, shift = self.std, self.mean
         log_variance = log_variance.clamp(-12, 4) + 2 * torch.log(scale)
-        share = self._dreamed_share(features)
-        correlation = self.correlation + share * (self.dreamed_correlation - self.correlation)
         return (
             pose * scale + shift,
             following * scale + shift,
             command * scale + shift,
-            log_variance + self._log_scale(features),
-            correlation,
+            log_variance + self._calibrated("log_scale", dreamed),
+            self._calibrated("correlation", dreamed).expand_as(log_variance),
         )
 
-    def _dreamed_share(self, features: Tensor) -> Tensor:
-        """Probability that the pairs were dreamed, (N, W - 1, 1); training judges on features."""
-        return torch.sigmoid(self.dreamed(features.detach()).float())
-
-    def _log_scale(self, features: Tensor) -> Tensor:
-        more = self.dreamed_log_scale - self.log_scale
-        return self.log_scale + self._dreamed_share(features) * more
+    def _calibrated(self, name: str, dreamed: Tensor | None) -> Tensor:
+        seen = self.get_buffer(name)
+        if dreamed is None:
+            return seen
+        more = self.get_buffer(f"dreamed_{name}") - seen
+        return seen + dreamed[:, None, None] * more
 
     def commands(self, frames: Tensor) -> Tensor:
         """Commands along sequences of F frames of any length, (N, F - 1, 20) packed.
@@ -204,6 +207,5 @@ def _as_if_calibrated(
 ) -> None:
     """Runs of before there was a calibration say nothing about it: leave their variances."""
     assert isinstance(module, InverseDynamics)
-    for name in (*CALIBRATED, "dreamed.weight", "dreamed.bias"):
-        of_module = module.get_buffer if name in CALIBRATED else module.get_parameter
-        weights.setdefault(prefix + name, torch.zeros_like(of_module(name)))
+    for name in CALIBRATED:
+        weights.setdefault(prefix + name, torch.zeros_like(module.get_buffer(name)))
