@@ -70,11 +70,6 @@ class ObservationAssembler:
         with self._lock:
             return self._history.window()
 
-    def newest_joints(self) -> JointSample | None:
-        """Return the newest measured joints."""
-        with self._lock:
-            return self._joints.newest
-
     def _join(self) -> bool:
         """Make observations of all frames whose joints have come; whether there was one."""
         newest, seen = self._joints.newest, False

@@ -47,8 +47,7 @@ def autoencoder_loss(
         latent_noise: largest standard deviation of noise on the latent before decoding, so that
             nearby latents look alike.
         object_weight: of the object head.
-        pose_weight: of the hand pose head; with 0.3 hands in postures that no task shows were
-            read 23 mm wrong, three times as far as in tasks.
+        pose_weight: of the hand pose head.
         objects_from: progress, 0 to 1, at which the object head joins; 0 where the weights can
             read objects already, which they would forget meanwhile.
     """
