@@ -218,8 +218,9 @@ class Run:
     # -- stages ---------------------------------------------------------------------------------
     def _autoencoder(self) -> tuple[nn.Module, LossFunction]:
         loss = autoencoder_loss(
-            self.source, self.settings.autoencoder_batch, objects_from=0.0 if self.start else 0.2
-        )
+            self.source, self.settings.autoencoder_batch, objects_from=0.0 if self.start else 0.2,
+            anywhere_share=self.settings.autoencoder_anywhere_share,
+        )  # fmt: skip
         return self.fresh_autoencoder(), loss
 
     def _denoiser(self) -> tuple[nn.Module, LossFunction]:

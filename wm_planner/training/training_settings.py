@@ -43,6 +43,10 @@ class TrainingSettings:
     value_steps: int = setting(1500, minimum=1, maximum=10**7, help="optimiser steps")
     inverse_dynamics_steps: int = setting(2500, minimum=1, maximum=10**7, help="optimiser steps")
     autoencoder_batch: int = setting(64, minimum=2, maximum=10**5, help="frames a step")
+    autoencoder_anywhere_share: float = setting(
+        0.0, minimum=0.0, maximum=1.0,
+        help="of the autoencoder's frames: play and stills, on top of what falls to them anyway",
+    )  # fmt: skip
     denoiser_batch: int = setting(64, minimum=1, maximum=10**5, help="windows a step")
     value_batch: int = setting(512, minimum=1, maximum=10**5, help="frames a step")
     inverse_dynamics_batch: int = setting(
