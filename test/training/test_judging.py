@@ -10,14 +10,21 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 
 from wm_planner.errors import DataError  # noqa: E402
+from wm_planner.training.autoencoder_training import encode_all  # noqa: E402
 from wm_planner.training.instruction_training import instruction_loss  # noqa: E402
 from wm_planner.training.judging import HOLD, Outcomes  # noqa: E402
 from wm_planner.training.loop import LoopSettings, train  # noqa: E402
+from wm_planner.training.networks.autoencoder import (  # noqa: E402
+    Autoencoder,
+    AutoencoderSettings,
+)
 from wm_planner.training.networks.instruction import Instruction  # noqa: E402
 from wm_planner.training.networks.preference import Preference  # noqa: E402
 from wm_planner.training.preference_training import (  # noqa: E402
     LabelledPairs,
+    LabelledPictures,
     PairDrawer,
+    encode_pairs,
     preference_loss,
 )
 from wm_planner.training.vocabulary import build_vocabulary  # noqa: E402
@@ -85,6 +92,19 @@ def test_labels_are_drawn_as_often_as_asked(source, latents, generator):
     labelled = better[:, 0, 0, 0] == 7
     assert 150 < labelled.sum() < 250
     assert (worse[labelled] == -7).all() and not (worse[~labelled] == -7).any()
+
+
+def test_labelled_pictures_are_looked_at_from_their_end(source):
+    sizes = AutoencoderSettings(channels=4, objects=1)
+    torch.manual_seed(0)
+    autoencoder = Autoencoder(sizes, torch.full((96, 128, 3), 100.0)).eval()
+    one, five = source.frames[:1], source.frames[1:6]
+    pairs = encode_pairs([LabelledPictures(five, one, "lift")], autoencoder, frames=3)
+    wanted = encode_all(autoencoder, np.concatenate([five[-3:], one])).astype(float)
+    np.testing.assert_allclose(pairs.better[0].astype(float), wanted[:3], atol=0.05)
+    # A future of one frame has stood still.
+    np.testing.assert_allclose(pairs.worse[0].astype(float), wanted[[3, 3, 3]], atol=0.05)
+    assert pairs.instruction == ("lift",) and np.ptp(wanted, axis=0).max() > 0.1
 
 
 def test_data_without_any_success_is_refused(source, latents):

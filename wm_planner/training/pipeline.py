@@ -300,9 +300,11 @@ class Run:
             return None
         autoencoder = self.load("autoencoder")
         assert isinstance(autoencoder, Autoencoder)
-        autoencoder.to(self.device)
+        with self.workers.first_alone() as first:
+            if first:
+                note(self.folder, "notes", "labelled_pairs", len(self.labels))
         frames = self.settings.preference_frames
-        return encode_pairs(self.labels, autoencoder, frames)
+        return encode_pairs(self.labels, autoencoder.to(self.device), frames)
 
     def _instruction(self) -> tuple[nn.Module, LossFunction]:
         loss = instruction_loss(
