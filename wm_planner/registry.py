@@ -28,6 +28,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "scorers": {
         "value": "wm_planner.scorers.value_scorer:ValueScorer",
         "image_goal": "wm_planner.scorers.image_goal_scorer:ImageGoalScorer",
+        "confidence": "wm_planner.scorers.confidence_scorer:ConfidenceScorer",
+        "smoothness": "wm_planner.scorers.smoothness_scorer:SmoothnessScorer",
+        "preference": "wm_planner.scorers.preference_scorer:PreferenceScorer",
+        "instruction": "wm_planner.scorers.instruction_scorer:InstructionScorer",
     },
     "rigs": {
         "mujoco": "wm_planner.rigs.mujoco_rig:MujocoRig",

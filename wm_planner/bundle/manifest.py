@@ -18,6 +18,11 @@ GRAPHS = {
     WORLD_MODEL: ("encoder", "decoder", "denoiser", "value"),
     INVERSE_DYNAMICS: ("inverse_dynamics",),
 }
+#: Heads that scorers may look for; a bundle without them is whole.
+OPTIONAL_GRAPHS: dict[str, tuple[str, ...]] = {
+    WORLD_MODEL: ("preference", "instruction"),
+    INVERSE_DYNAMICS: (),
+}
 DESCRIPTIVE = ("name", "training", "evaluation", "licence")  # say nothing about behaviour
 
 

@@ -19,11 +19,13 @@ from pathlib import Path
 from wm_planner.assembly import Stack, StackConfig, assemble, open_rig
 from wm_planner.closed_loop.episode import EpisodeResult, run_episode
 from wm_planner.closed_loop.episode_film import EpisodeFilm
+from wm_planner.closed_loop.episode_record import EpisodeRecord
 from wm_planner.errors import ConfigurationError, RigError
+from wm_planner.planner import PlanReport
 from wm_planner.rigs.disturbance import Disturbance
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.robot.rig_description import RigDescription
-from wm_planner.types import Goal
+from wm_planner.types import Goal, Observation
 
 FIRST_TEST_SEED = 1_000_000  # training and validation seeds are below
 INSTRUCTIONS = ("task", "none", "wrong")
@@ -48,6 +50,7 @@ class Evaluation:
         disturbance: what goes wrong once in every episode; None for nothing.
         films: folder for a video of every episode that failed; None for none.
         film_all: of those that succeeded, too.
+        dreams: beside every film, the frames and all candidates' dreams as numbers.
     """
 
     config: StackConfig
@@ -60,6 +63,7 @@ class Evaluation:
     disturbance: Disturbance | None = None
     films: Path | None = None
     film_all: bool = False
+    dreams: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what would not measure anything; one thread, so that results are reproducible."""
@@ -159,11 +163,21 @@ def _run_seed(seed: int) -> EpisodeResult:
     goal = goal_for(_Worker.rig, evaluation.task, evaluation.instruction, seed)
     spec = _Worker.stack.world_model.spec
     film = EpisodeFilm(spec.camera) if evaluation.films else None
+    record = EpisodeRecord(spec) if evaluation.films and evaluation.dreams else None
+
+    def watch(observation: Observation, report: PlanReport | None) -> None:
+        for watcher in (film, record):
+            if watcher:
+                watcher(observation, report)
+
     result = run_episode(
         *(_Worker.stack, _Worker.rig, goal, evaluation.task, seed),
-        watch=film,
+        watch=watch,
         disturbance=evaluation.disturbance,
     )
-    if film and evaluation.films and (evaluation.film_all or not result.success):
-        film.write(evaluation.films, result, spec.dt)
+    if evaluation.films and (evaluation.film_all or not result.success):
+        if film:
+            film.write(evaluation.films, result, spec.dt)
+        if record:
+            record.write(evaluation.films, result)
     return result

@@ -61,6 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--record", type=Path, metavar="DIR", help="leave a video of every episode that failed"
     )
     parser.add_argument("--record-all", action="store_true", help="of all episodes, with --record")
+    parser.add_argument(
+        "--record-dreams",
+        action="store_true",
+        help="beside each video, what every candidate dreamed, for wm-planner label",
+    )
     add_stack_arguments(parser)
 
 
@@ -78,8 +83,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.workers < 1:
         raise ConfigurationError(f"--workers is {args.workers}, expected at least 1")
-    if args.record_all and not args.record:
-        raise ConfigurationError("--record-all: needs --record DIR, where the videos go")
+    for name in ("record_all", "record_dreams"):
+        if getattr(args, name) and not args.record:
+            option = "--" + name.replace("_", "-")
+            raise ConfigurationError(f"{option}: needs --record DIR, where the videos go")
     config = read_stack_config(args)
     chosen = {"candidates": args.candidates, "execute_steps": args.execute_steps}
     planner = dataclasses.replace(
@@ -97,6 +104,7 @@ def run(args: argparse.Namespace) -> int:
         disturbance=Disturbance.parse(args.disturb) if args.disturb else None,
         films=args.record,
         film_all=args.record_all,
+        dreams=args.record_dreams,
     )
     evaluate(evaluation, args.json, args.workers, args.resume)
     return 0

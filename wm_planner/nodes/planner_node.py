@@ -9,6 +9,7 @@ from sensor_msgs.msg import Image, JointState
 
 from wm_planner import msg
 from wm_planner.assembly import build_scorers, load_bundles
+from wm_planner.bundle import WORLD_MODEL
 from wm_planner.errors import ConfigurationError, WmPlannerError
 from wm_planner.messages.arrays import to_ns
 from wm_planner.messages.images import image_from_message
@@ -61,7 +62,7 @@ class PlannerNode(StageNode):
             model, inverse, filters = self._local.complete()
         else:
             model, inverse, filters = remote_stages(self, bundles, robot.joint_names)
-        scorers = build_scorers(config)
+        scorers = build_scorers(config, bundles[WORLD_MODEL])
         self._planner = Planner(model, inverse, robot, filters, scorers, self._planning.current)
         self._joint_names, self._reader = robot.joint_names, JointReader(rig)
         spec = model.spec

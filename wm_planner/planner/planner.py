@@ -93,7 +93,8 @@ class Planner:
                 judged = (judge.judge(chunks, trajectories, start) for judge in self.filters)
                 verdicts = tuple(itertools.chain.from_iterable(judged))
             with timer("score"):
-                context = ScoringContext(rollouts, chunks, goal, model)
+                steps = self.settings.execute_steps
+                context = ScoringContext(rollouts, chunks, goal, model, steps)
                 scores = tuple(scorer.score(context) for scorer in self.scorers)
             total = sum((s.contribution for s in scores), np.zeros(len(rollouts.latents)))
             reasons = rejection_reasons(verdicts, total)

@@ -16,6 +16,8 @@ from wm_planner.training.export import (
 )
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.networks.instruction import Instruction
+from wm_planner.training.networks.preference import Preference
 from wm_planner.training.networks.value import Value
 from wm_planner.training.pipeline import Run
 from wm_planner.training.source import EpisodeSource
@@ -36,6 +38,9 @@ def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str,
     value, inverse = run.load("value"), run.load_inverse_dynamics()
     assert isinstance(autoencoder, Autoencoder) and isinstance(denoiser, Denoiser)
     assert isinstance(value, Value)
+    preference, instruction = run.load_if_asked("preference"), run.load_if_asked("instruction")
+    assert isinstance(preference, Preference | None)
+    assert isinstance(instruction, Instruction | None)
     s = run.settings
     figures = {}
     if held_out is not None:
@@ -66,7 +71,9 @@ def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str,
         denoising_steps=s.denoising_steps, training=training,
         card="# World model\n\n" + card, evaluation=figures, outcomes=s.outcomes,
     )  # fmt: skip
-    world_model = export_world_model(out / "world_model", autoencoder, denoiser, value, facts)
+    world_model = export_world_model(
+        out / "world_model", autoencoder, denoiser, value, facts, preference, instruction
+    )
     inverse_facts = BundleFacts(
         **{**vars(facts), "name": f"{s.rig} first inverse dynamics",
            "card": "# Inverse dynamics model\n\n" + card}

@@ -25,7 +25,9 @@ from wm_planner.errors import BundleError
 from wm_planner.onnx_session import OnnxSession
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.networks.instruction import Instruction
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.networks.preference import Preference
 from wm_planner.training.networks.value import Value
 from wm_planner.training.onnx_export import OPSET, Exported, FreeAxis, export, round_weights_to_half
 
@@ -33,7 +35,7 @@ from wm_planner.training.onnx_export import OPSET, Exported, FreeAxis, export, r
 #: have unit variance, poses are in m, pixels in levels).
 TOLERANCE = {"latent": 2e-3, "clean": 2e-3, "own": 2e-3, "value": 1e-3, "image": 1.0,
              "pose": 1e-3, "next_pose": 1e-3, "command": 1e-3, "log_variance": 1e-2,
-             "correlation": 1e-6}  # fmt: skip
+             "correlation": 1e-6, "preference": 5e-3, "similarity": 1e-3}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,17 @@ class _Method(nn.Module):
 
 
 def export_world_model(
-    folder: Path, autoencoder: Autoencoder, denoiser: Denoiser, value: Value, facts: BundleFacts
-) -> Bundle:
-    """Write a world model bundle and read it back.
+    folder: Path, autoencoder: Autoencoder, denoiser: Denoiser, value: Value, facts: BundleFacts,
+    preference: Preference | None = None, instruction: Instruction | None = None,
+) -> Bundle:  # fmt: skip
+    """Write a world model bundle and read it back; heads that are None are left out of it.
 
     Raises:
         BundleError: ONNX Runtime's numbers differ from torch's by more than `TOLERANCE`.
     """
-    for model in (autoencoder, denoiser, value):
-        round_weights_to_half(model.eval())
+    for model in (autoencoder, denoiser, value, preference, instruction):
+        if model is not None:
+            round_weights_to_half(model.eval())
     s, a = denoiser.settings, autoencoder.settings
     frame, words = (s.tokens, s.channels), len(facts.vocabulary)
     rows = 3
@@ -124,6 +128,15 @@ def export_world_model(
                              ("clean", "own"), "K", free),
         "value": _checked("value", value, {"latent": latent, "words": asked}, ("value",), "N"),
     }  # fmt: skip
+    if preference is not None:
+        futures = torch.randn(rows, preference.frames, *frame)
+        graphs["preference"] = _checked(
+            "preference", preference, {"latents": futures, "words": asked}, ("preference",), "N"
+        )
+    if instruction is not None:
+        graphs["instruction"] = _checked(
+            "instruction", instruction, {"latent": latent, "words": asked}, ("similarity",), "N"
+        )
     manifest = Manifest(
         kind=WORLD_MODEL, name=facts.name, rig=facts.rig,
         cameras={facts.camera: CameraSpec(a.height, a.width)},

@@ -1,4 +1,4 @@
-"""A whole training run in one folder: autoencoder, latents, then the three networks on them.
+"""A whole training run in one folder: autoencoder, latents, then the networks on them.
 
 Every stage can be interrupted and run again. The folder holds the configuration, what was trained
 on, the curves, the checkpoints and pictures; `export` turns it into bundles.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,23 +29,36 @@ from wm_planner.training.autoencoder_training import (
 )
 from wm_planner.training.devices import choose_device, tell_machine
 from wm_planner.training.hand_images import HandImages
+from wm_planner.training.instruction_training import instruction_loss
 from wm_planner.training.loop import LoopSettings, LossFunction, train
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
 from wm_planner.training.networks.denoiser import Denoiser, DenoiserSettings
+from wm_planner.training.networks.instruction import Instruction
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics, InverseDynamicsSettings
+from wm_planner.training.networks.preference import Preference
 from wm_planner.training.networks.value import Value
+from wm_planner.training.preference_training import (
+    LabelledPairs,
+    LabelledPictures,
+    PairDrawer,
+    encode_pairs,
+    preference_loss,
+)
 from wm_planner.training.run_record import begin_or_compare, note, of_the_run
 from wm_planner.training.samples import sampling_of
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.training_settings import TrainingSettings
 from wm_planner.training.vocabulary import build_vocabulary
-from wm_planner.training.warm_start import GRAPHS, WarmStart
+from wm_planner.training.warm_start import WarmStart
 from wm_planner.training.windows import Windows
 from wm_planner.training.workers import Workers
 from wm_planner.training.world_model_training import denoiser_loss, value_loss
 
 #: Each needs those before it.
-STAGES = ("autoencoder", "inverse_dynamics", "denoiser", "inverse_dynamics_on_dreams", "value")
+STAGES = (
+    *("autoencoder", "inverse_dynamics", "denoiser", "inverse_dynamics_on_dreams", "value"),
+    *("preference", "instruction"),
+)
 
 
 @dataclass
@@ -59,6 +72,7 @@ class Run:
         data: facts about them for the model card.
         start: weights to go on from; None to start fresh, or as the run began.
         workers: the processes that train together, found in the environment.
+        labels: pairs of futures that somebody compared, for the preference head.
     """
 
     folder: Path
@@ -67,6 +81,7 @@ class Run:
     data: Mapping[str, Any] = field(default_factory=dict)
     start: WarmStart | None = None
     workers: Workers = field(default_factory=Workers)
+    labels: Sequence[LabelledPictures] = ()
     _latents: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -103,10 +118,12 @@ class Run:
             "value": self._value,
             "inverse_dynamics": self._inverse_dynamics,
             "inverse_dynamics_on_dreams": self._inverse_dynamics_on_dreams,
+            "preference": self._preference,
+            "instruction": self._instruction,
         }
         torch.manual_seed(self.settings.seed)
         model, loss = build[stage]()
-        if self.start and stage in GRAPHS:
+        if self.start and self.start.holds(stage):
             self.start.load_into(model, stage, self.vocabulary)
         model.to(self.device)
         if self.settings.compile:
@@ -139,6 +156,10 @@ class Run:
         model.load_state_dict(torch.load(weights, weights_only=True))
         return model.eval()
 
+    def load_if_asked(self, stage: str) -> nn.Module | None:
+        """The finished network of a stage; None where the settings leave it out."""
+        return self.load(stage) if stage in self.stages else None
+
     def load_inverse_dynamics(self) -> InverseDynamics:
         """The inverse dynamics to ship: the one that saw dreams, where there is one."""
         on_dreams = (self.folder / STAGES[3] / "model.pt").exists()
@@ -170,6 +191,8 @@ class Run:
             "value": self.fresh_value,
             "inverse_dynamics": self.fresh_inverse_dynamics,
             "inverse_dynamics_on_dreams": self.fresh_inverse_dynamics,
+            "preference": self.fresh_preference,
+            "instruction": self.fresh_instruction,
         }
         return build[stage]()
 
@@ -195,6 +218,15 @@ class Run:
     def fresh_value(self) -> Value:
         rows, columns = self._grid
         return Value(rows * columns, self.settings.channels, len(self.vocabulary))
+
+    def fresh_preference(self) -> Preference:
+        rows, columns = self._grid
+        s = self.settings
+        return Preference(rows * columns, s.channels, s.preference_frames, len(self.vocabulary))
+
+    def fresh_instruction(self) -> Instruction:
+        rows, columns = self._grid
+        return Instruction(rows * columns, self.settings.channels, len(self.vocabulary))
 
     def fresh_inverse_dynamics(self) -> InverseDynamics:
         rows, columns = self._grid
@@ -255,6 +287,31 @@ class Run:
     def _value(self) -> tuple[nn.Module, LossFunction]:
         loss = value_loss(self.source, self.latents, self.vocabulary, self.settings.value_batch)
         return self.fresh_value(), loss
+
+    def _preference(self) -> tuple[nn.Module, LossFunction]:
+        s = self.settings
+        drawer = PairDrawer(
+            self.source, self.latents, self.vocabulary, s.preference_frames,
+            self._labelled_pairs(), s.labelled_share,
+        )  # fmt: skip
+        return self.fresh_preference(), preference_loss(drawer, s.preference_batch)
+
+    def _labelled_pairs(self) -> LabelledPairs | None:
+        if not self.labels:
+            return None
+        autoencoder = self.load("autoencoder")
+        assert isinstance(autoencoder, Autoencoder)
+        with self.workers.first_alone() as first:
+            if first:
+                note(self.folder, "notes", "labelled_pairs", len(self.labels))
+        frames = self.settings.preference_frames
+        return encode_pairs(self.labels, autoencoder.to(self.device), frames)
+
+    def _instruction(self) -> tuple[nn.Module, LossFunction]:
+        loss = instruction_loss(
+            self.source, self.latents, self.vocabulary, self.settings.instruction_batch
+        )
+        return self.fresh_instruction(), loss
 
     def _inverse_dynamics(self) -> tuple[nn.Module, LossFunction]:
         return self.fresh_inverse_dynamics(), inverse_dynamics_stages.loss_on_recorded(self)

@@ -55,6 +55,22 @@ class TrainingSettings:
     inverse_dynamics_on_dreams_steps: int = setting(
         0, minimum=0, maximum=10**7, help="optimiser steps; 0 leaves that stage out"
     )
+    preference_steps: int = setting(
+        0, minimum=0, maximum=10**7, help="optimiser steps; 0 leaves that stage out"
+    )
+    preference_batch: int = setting(256, minimum=2, maximum=10**5, help="pairs a step")
+    preference_frames: int = setting(
+        3, minimum=1, maximum=32, help="last frames of a future that the preference head looks at"
+    )
+    labelled_share: float = setting(
+        0.5, minimum=0.0, maximum=1.0, help="of the pairs a step: labelled, where there are labels"
+    )
+    instruction_steps: int = setting(
+        0, minimum=0, maximum=10**7, help="optimiser steps; 0 leaves that stage out"
+    )
+    instruction_batch: int = setting(
+        256, minimum=2, maximum=10**5, help="last frames a step, and as many others"
+    )
     inverse_dynamics_window: int = setting(
         2, minimum=2, maximum=16, help="frames that inverse dynamics looks at together"
     )

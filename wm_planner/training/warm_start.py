@@ -17,7 +17,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle
+from wm_planner.bundle import INVERSE_DYNAMICS, OPTIONAL_GRAPHS, WORLD_MODEL, load_bundle
 from wm_planner.errors import DataError
 from wm_planner.training.onnx_export import TRANSPOSED
 
@@ -27,6 +27,8 @@ GRAPHS = {
     "autoencoder": (WORLD_MODEL, ("encoder", "decoder")),
     "denoiser": (WORLD_MODEL, ("denoiser",)),
     "value": (WORLD_MODEL, ("value",)),
+    "preference": (WORLD_MODEL, ("preference",)),
+    "instruction": (WORLD_MODEL, ("instruction",)),
     "inverse_dynamics": (INVERSE_DYNAMICS, ("inverse_dynamics",)),
 }
 
@@ -59,6 +61,14 @@ class WarmStart:
         if self._is_run:
             return tuple(json.loads((self.folder / "run.json").read_text())["vocabulary"])
         return load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).manifest.vocabulary
+
+    def holds(self, stage: str) -> bool:
+        """Whether there are weights for a stage; those that a bundle may lack start fresh."""
+        if stage not in OPTIONAL_GRAPHS[WORLD_MODEL]:
+            return stage in GRAPHS
+        if self._is_run:
+            return (self.folder / stage / "model.pt").exists()
+        return stage in load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).graphs
 
     def load_into(self, model: nn.Module, stage: str, vocabulary: tuple[str, ...]) -> None:
         """Copy what fits.

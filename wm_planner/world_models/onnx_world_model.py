@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from wm_planner import actions
-from wm_planner.bundle import WORLD_MODEL, Bundle
+from wm_planner.bundle import GRAPHS, WORLD_MODEL, Bundle
 from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.onnx_session import OnnxSession, OnnxSettings
 from wm_planner.robot.hand_renderer import HandRenderer
 from wm_planner.robot.rig_description import RigDescription, find_rig
 from wm_planner.settings import setting
 from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Rollouts
+from wm_planner.words import word_vector
 from wm_planner.world_models.guidance import GIVEN_BY
 from wm_planner.world_models.latent_dreamer import LatentDreamer
 from wm_planner.world_models.sampler import signal_levels
-from wm_planner.world_models.words import word_vector
 from wm_planner.world_models.world_model import WorldModel, WorldModelSpec
 
 OUTCOME_UNKNOWN, OUTCOME_SUCCESS = 0, 1  # 2 is failure; nobody dreams towards that yet
@@ -90,8 +90,8 @@ class OnnxWorldModel(WorldModel):
             instructions=manifest.instructions,
         )
         self._graphs = {
-            name: OnnxSession(name, graph, manifest.graphs[name], onnx)
-            for name, graph in bundle.graphs.items()
+            name: OnnxSession(name, bundle.graphs[name], manifest.graphs[name], onnx)
+            for name in GRAPHS[WORLD_MODEL]
         }
 
         self._dreamer = LatentDreamer(self._graphs["denoiser"])
