@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from wm_planner.filters.filter import Filter
 from wm_planner.observation_history import ObservationHistory
 from wm_planner.planner import Planner, PlannerSettings
 from wm_planner.scorers.scorer import Scorer
-from wm_planner.types import Goal, NoPlan, Plan, RejectionReason, Scores, Verdicts
+from wm_planner.types import Goal, Need, NoPlan, Plan, RejectionReason, Scores, Verdicts
 
 GOAL = Goal("lift both hands")
 
@@ -51,7 +52,7 @@ class Reject(Filter):
     def __init__(self, *calls: list[bool]) -> None:
         self.calls = list(calls)
 
-    def judge(self, chunks, trajectories, start):
+    def judge(self, context):
         bad = np.array(self.calls.pop(0) if len(self.calls) > 1 else self.calls[0])
         step = np.where(bad, 3, -1)
         where = ("",) * len(bad)
@@ -65,11 +66,22 @@ class Slow(Filter):
     def __init__(self, *slowdown: float) -> None:
         self.slowdown = np.array(slowdown)
 
-    def judge(self, chunks, trajectories, start):
-        self.start, nothing = start, np.zeros(len(self.slowdown))
+    def judge(self, context):
+        self.start, nothing = context.start, np.zeros(len(self.slowdown))
         reason, where = RejectionReason.SINGULARITY, ("",) * len(nothing)
         step = np.full(len(nothing), -1)
         return (Verdicts("slow", reason, nothing, 1.0, "", where, step, self.slowdown),)
+
+
+class Doubt(Filter):
+    """Accepts everything and keeps the re-simulation it was shown."""
+
+    def __init__(self, needs: Need) -> None:
+        self.needs = needs
+
+    def judge(self, context):
+        self.seen = context.resimulation
+        return ()
 
 
 class Prefer(Scorer):
@@ -134,6 +146,36 @@ def test_that_it_dreams_again_when_all_are_rejected(stack, window):
     assert report.plan.candidate == 1
     assert report.attempts == 2
     assert report.rejections == {"WORKSPACE": 3}
+
+
+@pytest.mark.parametrize(
+    ("needs", "simulated", "inverted"),
+    [
+        ((Need.NOTHING, Need.NOTHING), 0, 1),
+        ((Need.NOTHING, Need.ROLLOUTS), 1, 1),
+        ((Need.CHUNKS, Need.ROLLOUTS), 1, 2),
+    ],
+)
+def test_that_dreams_are_simulated_once_and_only_if_asked_for(
+    stack, window, monkeypatch, needs, simulated, inverted
+):
+    calls = Counter()
+    for part, name in ((stack.world_model, "simulate"), (stack.inverse_dynamics, "invert")):
+        real = getattr(part, name)
+        monkeypatch.setattr(
+            part, name, lambda *args, name=name, real=real: calls.update([name]) or real(*args)
+        )
+    filters = [Doubt(need) for need in needs]
+    report = plan(make_planner(stack, filters, candidates=3), window)
+    assert (calls["simulate"], calls["invert"]) == (simulated, inverted)
+    assert ("resimulate" in report.latency_s) == bool(simulated)
+    for one in filters:
+        assert one.seen is filters[0].seen
+    if simulated:
+        seen = filters[0].seen
+        np.testing.assert_array_equal(seen.dreamed.latents, report.rollouts.latents)
+        assert (seen.chunks is not None) == (inverted == 2)
+        assert seen.cycle_cost.max() < 0.05  # this world does what it is told
 
 
 def test_that_plan_ids_count_up_from_one(stack, window):

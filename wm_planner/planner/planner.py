@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wm_planner.errors import BundleError
-from wm_planner.filters.filter import Filter
+from wm_planner.filters.filter import Filter, JudgingContext
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics
 from wm_planner.planner.plan_report import PlanReport, rejection_reasons, tell_rejections
 from wm_planner.planner.stage_timer import StageTimer
@@ -23,9 +23,11 @@ from wm_planner.types import (
     Goal,
     HandPoses,
     JointTrajectories,
+    Need,
     NoPlan,
     ObservationWindow,
     Plan,
+    Resimulation,
     Rollouts,
     StartState,
     Verdicts,
@@ -79,6 +81,7 @@ class Planner:
         measured = self.robot.hand_poses(joints, window.newest_gripper_width)
         with timer("encode"):
             newest = model.look(window.images[model.spec.camera][-1:])
+        need = max((part.needs for part in (*self.filters, *self.scorers)), default=Need.NOTHING)
         attempts = 0
         while True:
             attempts += 1
@@ -88,13 +91,20 @@ class Planner:
                 chunks = self._invert(newest, rollouts, measured, generator)
             with timer("kinematics"):
                 trajectories = self.robot.trajectories(chunks, measured, joints)
+            resimulation = None
+            if need:
+                with timer("resimulate"):
+                    resimulation = self._resimulate(
+                        window, newest, rollouts, chunks, measured, need, generator
+                    )
             with timer("filter"):
                 start = StartState(joints, window.joint_velocity[-1])
-                judged = (judge.judge(chunks, trajectories, start) for judge in self.filters)
+                context = JudgingContext(chunks, trajectories, start, resimulation)
+                judged = (judge.judge(context) for judge in self.filters)
                 verdicts = tuple(itertools.chain.from_iterable(judged))
             with timer("score"):
-                context = ScoringContext(rollouts, chunks, goal, model)
-                scores = tuple(scorer.score(context) for scorer in self.scorers)
+                asked = ScoringContext(rollouts, chunks, goal, model, resimulation)
+                scores = tuple(scorer.score(asked) for scorer in self.scorers)
             total = sum((s.contribution for s in scores), np.zeros(len(rollouts.latents)))
             reasons = rejection_reasons(verdicts, total)
             total[[reason != "" for reason in reasons]] = np.nan
@@ -137,6 +147,23 @@ class Planner:
             if got != loaded:  # another model's latents mean something else
                 raise BundleError(f"{name} come from world model {got}, loaded is {loaded}")
         return chunks
+
+    def _resimulate(
+        self,
+        window: ObservationWindow,
+        newest: np.ndarray,
+        rollouts: Rollouts,
+        chunks: ActionChunks,
+        measured: HandPoses,
+        need: Need,
+        generator: np.random.Generator,
+    ) -> Resimulation:
+        """Dream what comes of the actions, and read actions off that again where asked for."""
+        simulated = self.world_model.simulate(window, measured, chunks, generator)
+        again = None
+        if need >= Need.CHUNKS:
+            again = self._invert(newest, simulated, measured, generator)
+        return Resimulation(rollouts, simulated, newest[0], again)
 
     def _best(
         self,

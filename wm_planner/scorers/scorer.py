@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from wm_planner.types import ActionChunks, Goal, Rollouts, Scores
+from wm_planner.types import ActionChunks, Goal, Need, Resimulation, Rollouts, Scores
 
 
 class LatentJudge(Protocol):
@@ -25,12 +25,21 @@ class LatentJudge(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ScoringContext:
-    """Everything a scorer may look at."""
+    """Everything a scorer may look at.
+
+    Attributes:
+        rollouts: the K dreams.
+        chunks: their actions.
+        goal: what they are to reach.
+        world_model: what dreamed them.
+        resimulation: at least what the scorer `needs`; None where no one needs any.
+    """
 
     rollouts: Rollouts
     chunks: ActionChunks
     goal: Goal
     world_model: LatentJudge
+    resimulation: Resimulation | None = None
 
 
 class Scorer(ABC):
@@ -38,7 +47,12 @@ class Scorer(ABC):
 
     A scorer that has nothing to say about a goal (no image given, say) contributes zeros. Its
     settings, a frozen dataclass beside it, are named after it: `ValueScorerSettings`.
+
+    Attributes:
+        needs: of a re-simulation, which costs as much as dreaming; an instance may have its own.
     """
+
+    needs: Need = Need.NOTHING
 
     @abstractmethod
     def score(self, context: ScoringContext) -> Scores:
