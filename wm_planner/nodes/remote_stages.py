@@ -27,6 +27,7 @@ from wm_planner.types import (
     Goal,
     HandPoses,
     ObservationWindow,
+    Restart,
     Rollouts,
     Verdicts,
 )
@@ -69,7 +70,9 @@ class RemoteWorldModel(WorldModel):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        restart: Restart | None = None,
     ) -> Rollouts:
+        """Dream through the service, which knows no restarts: it dreams all frames anew."""
         request = srv.Imagine.Request(
             window=stages.window_to_message(window, _columns(window)),
             goal=stages.goal_to_message(goal),

@@ -9,6 +9,7 @@ from wm_planner.types.hand_poses import HANDS, HandPoses
 from wm_planner.types.observations import Goal, Observation, ObservationWindow
 from wm_planner.types.plans import Command, NoPlan, Plan, ReplanReason
 from wm_planner.types.resimulation import Need, Resimulation
+from wm_planner.types.restart import Restart
 from wm_planner.types.start_state import StartState
 from wm_planner.types.verdicts import RejectionReason, Verdicts
 
@@ -27,6 +28,7 @@ __all__ = [
     "RejectionReason",
     "ReplanReason",
     "Resimulation",
+    "Restart",
     "Rollouts",
     "Scores",
     "StartState",
