@@ -62,7 +62,7 @@ class Evaluation:
     film_all: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what would not measure anything; one thread, so that results are reproducible."""
+        """Refuse what would not measure anything; one thread and no hurry, to be reproducible."""
         if self.episodes < 1:
             raise ConfigurationError(f"episodes is {self.episodes}, expected at least 1")
         if self.seed < FIRST_TEST_SEED:
@@ -71,7 +71,8 @@ class Evaluation:
                 "training and validation"
             )
         onnx = dataclasses.replace(self.config.onnx, threads=1)
-        object.__setattr__(self, "config", dataclasses.replace(self.config, onnx=onnx))
+        config = dataclasses.replace(self.config.without_hurry(), onnx=onnx)
+        object.__setattr__(self, "config", config)
 
     @property
     def seeds(self) -> range:
