@@ -81,13 +81,14 @@ def test_that_what_cannot_be_done_ends_without_a_plan(tmp_path):
     home, lifted = home_and_lifted()
     beyond = actions.pack(lifted)
     beyond[[2, 12]] = 1.9  # m, far above the workspace
-    stack = make_stack(tmp_path, np.stack([actions.pack(home), beyond]))
+    text = "planner: {regeneration_rounds: 2, regeneration_time: 0.0}\n"
+    stack = make_stack(tmp_path, np.stack([actions.pack(home), beyond]), text)
     rig = PaintedRig()
     settings = EpisodeSettings(no_plan_limit=3)
     result = run_episode(stack, rig, Goal("lift both hands"), "lift", 3, settings)
     assert result.end == "no plan"
     assert result.no_plans == 3
-    assert sum(result.rejections.values()) == 3 * 8 * 2
+    assert sum(result.rejections.values()) == 3 * 8 * 3  # each dream was replaced twice
     assert rig.commands == []
 
 

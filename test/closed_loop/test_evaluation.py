@@ -56,7 +56,9 @@ def test_that_training_seeds_are_refused(config, seed):
 
 
 def test_that_one_thread_is_used(config):
-    assert Evaluation(config, open_painted_rig, "lift", 3).config.onnx.threads == 1
+    used = Evaluation(config, open_painted_rig, "lift", 3).config
+    assert used.onnx.threads == 1
+    assert used.planner.regeneration_time == 0.0 < config.planner.regeneration_time
 
 
 def test_which_goal_is_given():

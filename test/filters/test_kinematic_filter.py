@@ -11,6 +11,7 @@ import pytest
 
 from wm_planner import actions, registry
 from wm_planner.errors import ConfigurationError, ShapeError
+from wm_planner.filters.filter import JudgingContext
 from wm_planner.filters.kinematic_filter import KinematicFilter, KinematicFilterSettings
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.robot.robot_model import RobotModel
@@ -66,7 +67,7 @@ def judge(robot, q, width=0.08, settings=None, measured=None, velocity=None, dt=
     measured = robot.rig.home if measured is None else measured
     velocity = np.zeros(len(measured)) if velocity is None else velocity
     start = StartState(measured, velocity)
-    return KinematicFilter(robot, settings).judge(chunks, trajectories, start)
+    return KinematicFilter(robot, settings).judge(JudgingContext(chunks, trajectories, start))
 
 
 def about(verdicts: tuple[Verdicts, ...], reason: RejectionReason) -> Verdicts:
@@ -151,7 +152,9 @@ def test_residuals_of_inverse_kinematics_count(robot, settings, name: str, index
     error = np.zeros((K, H, 2))
     error[0, 2, 1], error[1, 5, 0] = limit, limit * 1.01
     trajectories = replace(trajectories, **{name: error})
-    verdicts = KinematicFilter(robot).judge(chunks, trajectories, at_rest(robot.rig.home))
+    verdicts = KinematicFilter(robot).judge(
+        JudgingContext(chunks, trajectories, at_rest(robot.rig.home))
+    )
     residuals = [v for v in verdicts if v.reason is RejectionReason.IK_RESIDUAL]
     assert residuals[index].accepted.tolist() == [True, False, True, True]
     assert residuals[1 - index].accepted.all()
@@ -231,7 +234,9 @@ def test_what_is_not_finite_rejects_its_candidate_alone(robot, value: float) -> 
     start = robot.hand_poses(robot.rig.home, OPEN)
     chunks = ActionChunks(broken, chunks.variance, DT, 0, "bundle")
     trajectories = robot.trajectories(chunks, start, robot.rig.home)
-    verdicts = KinematicFilter(robot).judge(chunks, trajectories, at_rest(robot.rig.home))
+    verdicts = KinematicFilter(robot).judge(
+        JudgingContext(chunks, trajectories, at_rest(robot.rig.home))
+    )
     assert accepted(verdicts).tolist() == [True, False, True, True]
     finite = about(verdicts, RejectionReason.NOT_FINITE)
     assert finite.accepted.tolist() == [True, False, True, True]
@@ -307,7 +312,9 @@ def test_a_looser_limit_never_rejects_more(robot, settings, generator, name: str
     for share in (0.0, 0.1, 0.3, 1.0):
         tight, loose = LIMITS[name]
         some = replace(settings, condition_slow=1.0, **{name: tight + share * (loose - tight)})
-        verdicts = KinematicFilter(robot, some).judge(chunks, trajectories, at_rest(robot.rig.home))
+        verdicts = KinematicFilter(robot, some).judge(
+            JudgingContext(chunks, trajectories, at_rest(robot.rig.home))
+        )
         passed.append(np.stack([verdict.accepted for verdict in verdicts]))
     for tighter, looser in pairwise(passed):
         assert not (tighter & ~looser).any()
@@ -326,7 +333,9 @@ def test_noise_of_a_learned_model_is_accepted(robot, generator) -> None:
     relative = actions.difference(start, actions.unpack(noisy))
     chunks = ActionChunks(relative, np.ones_like(relative), DT, 0, "bundle")
     trajectories = robot.trajectories(chunks, start, robot.rig.home)
-    verdicts = KinematicFilter(robot).judge(chunks, trajectories, at_rest(robot.rig.home))
+    verdicts = KinematicFilter(robot).judge(
+        JudgingContext(chunks, trajectories, at_rest(robot.rig.home))
+    )
     assert accepted(verdicts).sum() >= 6, [verdict.measured for verdict in verdicts]
 
 
@@ -475,6 +484,8 @@ def test_shapes_that_do_not_fit_are_refused(robot) -> None:
     chunks, trajectories = case(robot, still(robot))
     shorter, _ = case(robot, still(robot)[:, 1:])
     with pytest.raises(ShapeError, match="expected"):
-        KinematicFilter(robot).judge(shorter, trajectories, at_rest(robot.rig.home))
+        KinematicFilter(robot).judge(JudgingContext(shorter, trajectories, at_rest(robot.rig.home)))
     with pytest.raises(ShapeError, match=r"measured joints \(11,\)"):
-        KinematicFilter(robot).judge(chunks, trajectories, at_rest(robot.rig.home[1:]))
+        KinematicFilter(robot).judge(
+            JudgingContext(chunks, trajectories, at_rest(robot.rig.home[1:]))
+        )

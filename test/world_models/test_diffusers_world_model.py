@@ -31,7 +31,7 @@ def configure(folder: Path, checkpoint: Path | str, **changes):
     contents = yaml.safe_load(path.read_text())
     settings = {"checkpoint": str(checkpoint), **SETTINGS, **changes}
     contents["world_model"] |= {"type": "diffusers", "settings": settings}
-    contents["planner"] = {"candidates": 2, "attempts": 1}
+    contents["planner"] = {"candidates": 2, "regeneration_rounds": 0}
     path.write_text(yaml.safe_dump(contents))
     return load_config(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,14 @@ class StackConfig:
     scorers: Mapping[str, Any]
     planner: PlannerSettings
     executor: ExecutorSettings
+
+    def without_hurry(self) -> StackConfig:
+        """Return the same for where time stands still while the planner thinks.
+
+        How fast this machine is then decides nothing, and results can be had again.
+        """
+        planner = dataclasses.replace(self.planner, regeneration_time=0.0)
+        return dataclasses.replace(self, planner=planner)
 
 
 def default_config_path() -> Path:

@@ -66,7 +66,7 @@ class Evaluation:
     dreams: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what would not measure anything; one thread, so that results are reproducible."""
+        """Refuse what would not measure anything; one thread and no hurry, to be reproducible."""
         if self.episodes < 1:
             raise ConfigurationError(f"episodes is {self.episodes}, expected at least 1")
         if self.seed < FIRST_TEST_SEED:
@@ -75,7 +75,8 @@ class Evaluation:
                 "training and validation"
             )
         onnx = dataclasses.replace(self.config.onnx, threads=1)
-        object.__setattr__(self, "config", dataclasses.replace(self.config, onnx=onnx))
+        config = dataclasses.replace(self.config.without_hurry(), onnx=onnx)
+        object.__setattr__(self, "config", config)
 
     @property
     def seeds(self) -> range:

@@ -8,7 +8,7 @@ from typing import Any
 from sensor_msgs.msg import Image, JointState
 
 from wm_planner import msg
-from wm_planner.assembly import build_scorers, load_bundles
+from wm_planner.assembly import build_filters, build_scorers, load_bundles
 from wm_planner.bundle import WORLD_MODEL
 from wm_planner.errors import ConfigurationError, WmPlannerError
 from wm_planner.messages.arrays import to_ns
@@ -61,7 +61,8 @@ class PlannerNode(StageNode):
         if self._local is not None:
             model, inverse, filters = self._local.complete()
         else:
-            model, inverse, filters = remote_stages(self, bundles, robot.joint_names)
+            own = build_filters(config, robot)
+            model, inverse, filters = remote_stages(self, bundles, robot.joint_names, own)
         scorers = build_scorers(config, bundles[WORLD_MODEL])
         self._planner = Planner(model, inverse, robot, filters, scorers, self._planning.current)
         self._joint_names, self._reader = robot.joint_names, JointReader(rig)

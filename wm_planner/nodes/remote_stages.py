@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from rclpy.node import Node
 from wm_planner import actions, srv
 from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, Bundle
 from wm_planner.errors import BundleError, ConfigurationError
-from wm_planner.filters.filter import Filter
+from wm_planner.filters.filter import Filter, JudgingContext
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics, InverseDynamicsSpec
 from wm_planner.messages.arrays import unflat
 from wm_planner.messages.images import image_from_message
@@ -26,10 +26,9 @@ from wm_planner.types import (
     ActionChunks,
     Goal,
     HandPoses,
-    JointTrajectories,
     ObservationWindow,
+    Restart,
     Rollouts,
-    StartState,
     Verdicts,
 )
 from wm_planner.world_models.world_model import WorldModel, WorldModelSpec
@@ -71,7 +70,9 @@ class RemoteWorldModel(WorldModel):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        restart: Restart | None = None,
     ) -> Rollouts:
+        """Dream through the service, which knows no restarts: it dreams all frames anew."""
         request = srv.Imagine.Request(
             window=stages.window_to_message(window, _columns(window)),
             goal=stages.goal_to_message(goal),
@@ -140,7 +141,7 @@ class RemoteInverseDynamics(InverseDynamics):
 
 
 class RemoteFilter(Filter):
-    """All filters of the node `filter`, as one.
+    """All filters of the node `filter` that need no re-simulation, as one.
 
     Args:
         node: owns the client.
@@ -151,35 +152,34 @@ class RemoteFilter(Filter):
         self._joint_names = tuple(joint_names)
         self._judge = StageClient(node, srv.Judge, topics.JUDGE_SERVICE)
 
-    def judge(
-        self,
-        chunks: ActionChunks,
-        trajectories: JointTrajectories,
-        start: StartState,
-    ) -> tuple[Verdicts, ...]:
+    def judge(self, context: JudgingContext) -> tuple[Verdicts, ...]:
+        trajectories = stages.trajectories_to_message(context.trajectories, self._joint_names)
         request = srv.Judge.Request(
-            chunks=stages.chunks_to_message(chunks),
-            trajectories=stages.trajectories_to_message(trajectories, self._joint_names),
-            measured_joint_position=flat(start.joint_position),
-            measured_joint_velocity=flat(start.joint_velocity),
+            chunks=stages.chunks_to_message(context.chunks),
+            trajectories=trajectories,
+            measured_joint_position=flat(context.start.joint_position),
+            measured_joint_velocity=flat(context.start.joint_velocity),
         )
         response = self._judge.call(request)
         return tuple(verdict_from_message(verdict) for verdict in response.verdicts)
 
 
 def remote_stages(
-    node: Node, bundles: Mapping[str, Bundle], joint_names: Sequence[str]
+    node: Node, bundles: Mapping[str, Bundle], joint_names: Sequence[str], filters: Iterable[Filter]
 ) -> tuple[WorldModel, InverseDynamics, tuple[Filter, ...]]:
-    """Return all stages of the other processes.
+    """Return all stages of the other processes, and what filters stay in this one.
 
     Args:
         node: owns the clients.
         bundles: what the other processes must have loaded, by kind.
         joint_names: the D columns.
+        filters: those configured; those that need a re-simulation are kept, as its latents are
+            here already.
     """
     model = RemoteWorldModel(node, world_model_spec(bundles[WORLD_MODEL]))
     inverse = RemoteInverseDynamics(node, inverse_dynamics_spec(bundles[INVERSE_DYNAMICS]))
-    return model, inverse, (RemoteFilter(node, joint_names),)
+    kept = (one for one in filters if one.needs)
+    return model, inverse, (RemoteFilter(node, joint_names), *kept)
 
 
 def _columns(window: ObservationWindow) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from wm_planner.bundle import Bundle
 from wm_planner.onnx_session import OnnxSettings
-from wm_planner.types import ActionChunks, Goal, Rollouts, Scores
+from wm_planner.types import ActionChunks, Goal, Need, Resimulation, Rollouts, Scores
 
 
 class LatentJudge(Protocol):
@@ -39,6 +39,7 @@ class ScoringContext:
         goal: what to reach.
         world_model: looks, decodes and judges.
         execute_steps: steps of a chunk that are carried out before looking again, at most.
+        resimulation: at least what the scorer `needs`; None where no one needs any.
     """
 
     rollouts: Rollouts
@@ -46,6 +47,7 @@ class ScoringContext:
     goal: Goal
     world_model: LatentJudge
     execute_steps: int
+    resimulation: Resimulation | None = None
 
 
 class Scorer(ABC):
@@ -53,7 +55,12 @@ class Scorer(ABC):
 
     A scorer that has nothing to say about a goal (no image given, say) contributes zeros. Its
     settings, a frozen dataclass beside it, are named after it: `ValueScorerSettings`.
+
+    Attributes:
+        needs: of a re-simulation, which costs as much as dreaming; an instance may have its own.
     """
+
+    needs: Need = Need.NOTHING
 
     @classmethod
     def open(cls, settings: Any, bundle: Bundle, onnx: OnnxSettings) -> Scorer:

@@ -19,7 +19,7 @@ from wm_planner.errors import ConfigurationError, DataError
 from wm_planner.onnx_session import OnnxSettings
 from wm_planner.robot.rig_description import RigDescription
 from wm_planner.settings import setting
-from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Rollouts
+from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Restart, Rollouts
 from wm_planner.video_pipeline import DEVICES, DTYPES, VideoPipeline
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel
 from wm_planner.world_models.world_model import WorldModel
@@ -128,11 +128,13 @@ class DiffusersWorldModel(WorldModel):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        restart: Restart | None = None,
     ) -> Rollouts:
         """Dream K futures, one after the other: video models fill the memory with one.
 
-        The newest frame and the instruction are all the pipeline is given. A goal image does not
-        steer it; a scorer can still prefer the dreams that come near it.
+        The newest frame and the instruction are all the pipeline is given, so a restart is another
+        video from that frame. A goal image does not steer it; a scorer can still prefer the dreams
+        that come near it.
         """
         seed = int(generator.integers(2**63))  # kept with the dreams: it is all their noise
         seeds = np.random.SeedSequence(seed).generate_state(candidates, np.uint64) >> 1
