@@ -25,7 +25,8 @@ from wm_planner.types import (
 )
 
 DT, K, H, D = 0.2, 4, 8, 12
-KINEMATIC = {reason for reason in RejectionReason if not reason.value.startswith("FAR_FROM")}
+OTHERS = ("FAR_FROM", "CYCLE")
+KINEMATIC = {reason for reason in RejectionReason if not reason.value.startswith(OTHERS)}
 OPEN = np.full(2, 0.08)
 
 
