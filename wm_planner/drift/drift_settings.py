@@ -14,7 +14,7 @@ class DriftSettings:
     """How far what is seen may be from the dream that is being executed."""
 
     on_drift: str = setting(
-        "replan",
+        "ignore",
         choices=ON_DRIFT,
         help="what to do when frames leave the dream: plan at once, end the task, or only report",
     )

@@ -13,6 +13,7 @@ import numpy as np
 from wm_planner.errors import BundleError
 from wm_planner.filters.filter import Filter
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics
+from wm_planner.planner.committed_steps import go_on_from
 from wm_planner.planner.plan_report import PlanReport, rejection_reasons, tell_rejections
 from wm_planner.planner.stage_timer import StageTimer
 from wm_planner.robot.robot_model import RobotModel
@@ -64,7 +65,11 @@ class Planner:
         self._clock, self._plan_ids = clock, itertools.count(1)
 
     def plan(
-        self, window: ObservationWindow, goal: Goal, generator: np.random.Generator
+        self,
+        window: ObservationWindow,
+        goal: Goal,
+        generator: np.random.Generator,
+        committed: HandPoses | None = None,
     ) -> PlanReport:
         """Return the best accepted candidate as a Plan, or NoPlan when all were rejected.
 
@@ -72,6 +77,8 @@ class Planner:
             window: the newest T frames.
             goal: what to reach.
             generator: source of all randomness.
+            committed: where the hands will be told to be on the first d < H steps whatever is
+                planned now, leading axis d; None where nothing is decided yet.
         """
         model, timer = self.world_model, StageTimer(self._clock)
         rejections: Counter[str] = Counter()
@@ -86,6 +93,7 @@ class Planner:
                 rollouts = model.imagine(window, goal, self.settings.candidates, generator)
             with timer("invert"):
                 chunks = self._invert(newest, rollouts, measured, generator)
+                chunks = go_on_from(committed, chunks, measured)
             with timer("kinematics"):
                 trajectories = self.robot.trajectories(chunks, measured, joints)
             with timer("filter"):
@@ -105,7 +113,8 @@ class Planner:
         if np.isnan(total).all():
             plan = NoPlan(rollouts.start_ns, tell_rejections(rejections), verdicts)
         else:
-            plan = self._best(total, rollouts, chunks, trajectories, verdicts)
+            decided = 0 if committed is None else committed.lead[0]
+            plan = self._best(total, rollouts, chunks, trajectories, verdicts, decided)
         return PlanReport(
             plan=plan,
             rollouts=rollouts,
@@ -145,12 +154,15 @@ class Planner:
         chunks: ActionChunks,
         trajectories: JointTrajectories,
         verdicts: Sequence[Verdicts],
+        decided: int,
     ) -> Plan:
         k = int(np.nanargmax(total_score))
         slowdown = max((float(verdict.slowdown[k]) for verdict in verdicts), default=1.0)
+        # Steps that are decided keep their time: the last of them is when the plan slows down.
+        earlier_s = decided * rollouts.dt * (slowdown - 1.0)
         return Plan(
             plan_id=next(self._plan_ids),
-            start_ns=rollouts.start_ns,
+            start_ns=rollouts.start_ns - round(earlier_s * 1e9),
             dt=rollouts.dt * slowdown,
             actions=chunks.actions[k],
             joint_position=trajectories.joint_position[k],
