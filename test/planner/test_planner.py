@@ -16,7 +16,16 @@ from wm_planner.filters.filter import Filter
 from wm_planner.observation_history import ObservationHistory
 from wm_planner.planner import Planner, PlannerSettings
 from wm_planner.scorers.scorer import Scorer
-from wm_planner.types import Goal, Need, NoPlan, Plan, RejectionReason, Scores, Verdicts
+from wm_planner.types import (
+    Goal,
+    HandPoses,
+    Need,
+    NoPlan,
+    Plan,
+    RejectionReason,
+    Scores,
+    Verdicts,
+)
 
 GOAL = Goal("lift both hands")
 
@@ -320,3 +329,38 @@ def test_that_replaced_dreams_are_simulated_and_the_others_not_again(stack, wind
         )
         np.testing.assert_array_equal(values[0][1::2], values[1][1::2])
         assert not np.array_equal(values[0][::2], values[1][::2])
+
+
+def decided(stack, window, offset, count=2):
+    """Steps already decided: on the way of the plan that is made without any, but moved aside."""
+    free = plan(stack.planner, window).plan
+    hands = stack.robot.hand_poses(free.joint_position[:count], free.gripper_width[:count])
+    return HandPoses(hands.position + offset, hands.rotation, hands.width)
+
+
+def test_that_what_is_decided_comes_first_and_the_rest_is_as_dreamed(stack, window):
+    committed = decided(stack, window, np.array([0.0, 0.003, 0.0]))
+    made = stack.planner.plan(window, GOAL, np.random.default_rng(0), committed).plan
+    free = plan(stack.planner, window).plan
+    hands = stack.robot.hand_poses(made.joint_position, made.gripper_width)
+    np.testing.assert_allclose(hands.position[:2], committed.position, atol=1e-3)
+    np.testing.assert_array_equal(made.dream, free.dream)
+    np.testing.assert_allclose(made.joint_position[2:], free.joint_position[2:], atol=2e-3)
+
+
+def test_that_a_jump_behind_what_is_decided_is_rejected_like_any_other(stack, window):
+    committed = decided(stack, window, np.array([0.0, -0.3, 0.0]))
+    report = stack.planner.plan(window, GOAL, np.random.default_rng(0), committed)
+    assert isinstance(report.plan, NoPlan)
+    rates = {"SEAM", "JOINT_VELOCITY", "JOINT_ACCELERATION", "JOINT_JERK"}
+    assert rates & set(report.rejections)
+
+
+@pytest.mark.parametrize("slowdown", [1.0, 2.5])
+def test_that_a_slower_plan_keeps_the_time_of_what_is_decided(stack, window, slowdown):
+    planner = make_planner(stack, filters=[Slow(slowdown)], candidates=1)
+    committed = decided(stack, window, np.zeros(3))
+    made = planner.plan(window, GOAL, np.random.default_rng(0), committed).plan
+    last = made.start_ns + 2 * made.dt * 1e9  # when the last decided step is due
+    assert last == pytest.approx(window.newest_stamp_ns + 2 * 0.2e9, abs=2)
+    assert made.dt == pytest.approx(0.2 * slowdown)

@@ -15,10 +15,11 @@ from wm_planner.planner import PlannerSettings
 from wm_planner.robot.strict_yaml import Section, read
 from wm_planner.settings import from_mapping
 from wm_planner.share_folder import share_folder
+from wm_planner.task.replanning import ReplanningSettings
 
 KEYS = (
     *("rig", "world_model", "inverse_dynamics", "onnx"),
-    *("filters", "scorers", "planner", "executor"),
+    *("filters", "scorers", "planner", "replanning", "executor"),
 )
 
 
@@ -43,6 +44,7 @@ class StackConfig:
         filters: settings dataclasses by name, in order.
         scorers: settings dataclasses by name, in order.
         planner: settings of the planner.
+        replanning: when and how a plan follows another one.
         executor: settings of the executor.
     """
 
@@ -53,6 +55,7 @@ class StackConfig:
     filters: Mapping[str, Any]
     scorers: Mapping[str, Any]
     planner: PlannerSettings
+    replanning: ReplanningSettings
     executor: ExecutorSettings
 
     def without_hurry(self) -> StackConfig:
@@ -82,6 +85,7 @@ def load_config(path: Path | None = None) -> StackConfig:
         filters=_components(top, "filters"),
         scorers=_components(top, "scorers"),
         planner=from_mapping(PlannerSettings, _optional(top, "planner")),
+        replanning=from_mapping(ReplanningSettings, _optional(top, "replanning")),
         executor=from_mapping(ExecutorSettings, _optional(top, "executor")),
     )
 

@@ -1,7 +1,8 @@
 """Many episodes on seeds that were never trained on, in parallel processes.
 
-An episode depends on its seed alone: every process uses one thread, and simulated time stands
-still while the planner thinks. So the results are the same with any number of processes.
+An episode depends on its seed alone: every process uses one thread, and while the planner thinks
+only the latency that is asked for passes in simulation. So the results are the same with any
+number of processes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wm_planner.assembly import Stack, StackConfig, assemble, open_rig
-from wm_planner.closed_loop.episode import EpisodeResult, run_episode
+from wm_planner.closed_loop.episode import EpisodeResult, EpisodeSettings, run_episode
 from wm_planner.closed_loop.episode_film import EpisodeFilm
 from wm_planner.closed_loop.episode_record import EpisodeRecord
 from wm_planner.errors import ConfigurationError, RigError
@@ -51,6 +52,7 @@ class Evaluation:
         films: folder for a video of every episode that failed; None for none.
         film_all: of those that succeeded, too.
         dreams: beside every film, the frames and all candidates' dreams as numbers.
+        latency_s: simulated time that every plan takes, s.
     """
 
     config: StackConfig
@@ -64,6 +66,7 @@ class Evaluation:
     films: Path | None = None
     film_all: bool = False
     dreams: bool = False
+    latency_s: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what would not measure anything; one thread and no hurry, to be reproducible."""
@@ -173,6 +176,7 @@ def _run_seed(seed: int) -> EpisodeResult:
 
     result = run_episode(
         *(_Worker.stack, _Worker.rig, goal, evaluation.task, seed),
+        settings=EpisodeSettings(latency_s=evaluation.latency_s),
         watch=watch,
         disturbance=evaluation.disturbance,
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wm_planner.commands.stack_arguments import add_stack_arguments, read_stack_config
+from wm_planner.drift.drift_settings import ON_DRIFT
 from wm_planner.errors import ConfigurationError
 from wm_planner.rigs.disturbance import KINDS, Disturbance
 from wm_planner.settings import validate
@@ -34,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--episodes", type=int, default=50, metavar="N", help="default: 50")
     parser.add_argument("--candidates", type=int, metavar="K", help="dreams per plan")
     parser.add_argument("--execute-steps", type=int, metavar="N", help="steps before replanning")
+    parser.add_argument(
+        "--latency", type=float, default=0.0, metavar="S", help="simulated time a plan takes, s"
+    )
+    parser.add_argument(
+        "--on-drift", choices=ON_DRIFT, help="what to do when frames leave the dream"
+    )
     parser.add_argument("--seed", type=int, default=1_000_000, metavar="S", help="first seed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results")
     parser.add_argument("--resume", action="store_true", help="keep the episodes in --json FILE")
@@ -79,6 +86,7 @@ def _kinds() -> Iterator[str]:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print a summary."""
+    from wm_planner.closed_loop.episode import EpisodeSettings
     from wm_planner.closed_loop.evaluation import Evaluation, open_simulated_rig
 
     if args.workers < 1:
@@ -93,8 +101,12 @@ def run(args: argparse.Namespace) -> int:
         config.planner, **{name: value for name, value in chosen.items() if value is not None}
     )
     validate(planner)
+    validate(EpisodeSettings(latency_s=args.latency))
+    replanning = config.replanning
+    if args.on_drift is not None:
+        replanning = dataclasses.replace(replanning, on_drift=args.on_drift)
     evaluation = Evaluation(
-        config=dataclasses.replace(config, planner=planner),
+        config=dataclasses.replace(config, planner=planner, replanning=replanning),
         open_rig=functools.partial(open_simulated_rig, args.rig),
         task=args.task,
         episodes=args.episodes,
@@ -105,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
         films=args.record,
         film_all=args.record_all,
         dreams=args.record_dreams,
+        latency_s=args.latency,
     )
     evaluate(evaluation, args.json, args.workers, args.resume)
     return 0
@@ -160,6 +173,8 @@ def question(evaluation: Evaluation) -> dict[str, Any]:
         "seed": evaluation.seed,
         "candidates": evaluation.config.planner.candidates,
         "execute_steps": evaluation.config.planner.execute_steps,
+        "latency_s": evaluation.latency_s,
+        "replanning": dataclasses.asdict(evaluation.config.replanning),
         "instruction": evaluation.instruction,
         "untrained": list(evaluation.untrained),
         "disturbance": dataclasses.asdict(disturbance) if disturbance else None,
@@ -184,7 +199,7 @@ def tell(contents: dict[str, Any]) -> str:
     ]
     if contents["disturbed"]:
         lines.append(f"  {_tell_disturbed(contents)}")
-    for name in ("rejections", "refusals"):
+    for name in ("replans", "rejections", "refusals"):
         counts = ", ".join(f"{reason} {count}" for reason, count in contents[name].items())
         lines.append(f"  {name}: {counts or 'none'}")
     for stage, latency in contents["latency_ms"].items():
@@ -198,5 +213,6 @@ def _tell_disturbed(contents: dict[str, Any]) -> str:
     skipped = ", ".join(f"{reason} {count}" for reason, count in disturbed["skipped"].items())
     return (
         f"{Disturbance(**contents['disturbance']).text}: {disturbed['successes']} of "
-        f"{disturbed['applied']} where it happened ({low} to {high}%); skipped: {skipped or 'none'}"
+        f"{disturbed['applied']} where it happened ({low} to {high}%), noticed in "
+        f"{disturbed['noticed']}; skipped: {skipped or 'none'}"
     )

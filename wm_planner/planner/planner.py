@@ -13,6 +13,7 @@ from wm_planner.errors import BundleError
 from wm_planner.filters.filter import Filter, JudgingContext
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics
 from wm_planner.planner.candidates import Candidates
+from wm_planner.planner.committed_steps import go_on_from
 from wm_planner.planner.plan_report import (
     PlanReport,
     Round,
@@ -79,7 +80,11 @@ class Planner:
         self._clock, self._plan_ids = clock, itertools.count(1)
 
     def plan(
-        self, window: ObservationWindow, goal: Goal, generator: np.random.Generator
+        self,
+        window: ObservationWindow,
+        goal: Goal,
+        generator: np.random.Generator,
+        committed: HandPoses | None = None,
     ) -> PlanReport:
         """Return the best accepted candidate as a Plan, or NoPlan when all were rejected.
 
@@ -87,12 +92,14 @@ class Planner:
             window: the newest T frames.
             goal: what to reach.
             generator: source of all randomness.
+            committed: where the hands will be told to be on the first d < H steps whatever is
+                planned now, leading axis d; None where nothing is decided yet.
         """
         begun_s, timer = self._clock(), StageTimer(self._clock)
         with timer("encode"):
             newest = self.world_model.look(window.images[self.world_model.spec.camera][-1:])
         hands = self.robot.hand_poses(window.newest_joint_position, window.newest_gripper_width)
-        seen = _Seen(window, goal, newest, hands, generator, timer)
+        seen = _Seen(window, goal, newest, hands, committed, generator, timer)
         candidates = self._imagine(seen, self.settings.candidates)
         rounds = [self._judge(seen, candidates)]
         while self._worth_another(rounds, begun_s):
@@ -100,7 +107,7 @@ class Planner:
             again = restart(candidates.rollouts, rounds[-1].verdicts, rows, len(rounds))
             candidates = candidates.replaced(rows, self._imagine(seen, len(rows), again))
             rounds.append(self._judge(seen, candidates))
-        return PlanReport(self._decide(rounds), tuple(rounds), timer.seconds)
+        return PlanReport(self._decide(seen, rounds), tuple(rounds), timer.seconds)
 
     def _worth_another(self, rounds: Sequence[Round], begun_s: float) -> bool:
         """Whether too little was accepted, and rounds and time are left."""
@@ -116,7 +123,7 @@ class Planner:
         with seen.timer("imagine"):
             rollouts = model.imagine(seen.window, seen.goal, count, seen.generator, again)
         with seen.timer("invert"):
-            chunks = self._invert(seen, rollouts)
+            chunks = go_on_from(seen.committed, self._invert(seen, rollouts), seen.hands)
         with seen.timer("kinematics"):
             joints = seen.window.newest_joint_position
             trajectories = self.robot.trajectories(chunks, seen.hands, joints)
@@ -163,7 +170,7 @@ class Planner:
         total[[reason != "" for reason in reasons]] = np.nan
         return Round(made, verdicts, scores, total, tuple(reasons))
 
-    def _decide(self, rounds: Sequence[Round]) -> Plan | NoPlan:
+    def _decide(self, seen: _Seen, rounds: Sequence[Round]) -> Plan | NoPlan:
         """Return the best of the last round, or why there is none."""
         last = rounds[-1]
         made, start_ns = last.candidates, last.candidates.rollouts.start_ns
@@ -171,9 +178,12 @@ class Planner:
             return NoPlan(start_ns, tell_rejections(rejections(rounds)), last.verdicts)
         k = int(np.nanargmax(last.total_score))
         slowdown = max((float(verdict.slowdown[k]) for verdict in last.verdicts), default=1.0)
+        # Steps that are decided keep their time: the last of them is when the plan slows down.
+        decided = 0 if seen.committed is None else seen.committed.lead[0]
+        earlier_s = decided * made.rollouts.dt * (slowdown - 1.0)
         return Plan(
             plan_id=next(self._plan_ids),
-            start_ns=start_ns,
+            start_ns=start_ns - round(earlier_s * 1e9),
             dt=made.rollouts.dt * slowdown,
             actions=made.chunks.actions[k],
             joint_position=made.trajectories.joint_position[k],
@@ -192,11 +202,13 @@ class _Seen:
     Attributes:
         newest: latent of the newest frame, (1, *latent_shape).
         hands: measured at that frame.
+        committed: targets of the steps that are decided, or None.
     """
 
     window: ObservationWindow
     goal: Goal
     newest: np.ndarray
     hands: HandPoses
+    committed: HandPoses | None
     generator: np.random.Generator
     timer: StageTimer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,7 @@ class ResultBuilder:
             "looks": [[stamp, number(value)] for stamp, value in self._looks],
             "planning_cycles": len(cycles),
             "plans": len(made),
+            "replans": dict(Counter(cycle["reason"] for cycle in cycles).most_common()),
             "cycles": cycles,
         }
 

@@ -43,7 +43,9 @@ TEMPLATE = """<!doctype html>
 {% for section in sections %}{% set result = section.result %}
 <h2>{{ result.bag }}</h2>
 <p>{{ "%.1f"|format(result.duration_s) }} s recorded, {{ result.looks | length }} frames looked at,
- {{ result.plans }} plans in {{ result.planning_cycles }} planning cycles, latency
+ {{ result.plans }} plans in {{ result.planning_cycles }} planning cycles
+ ({% for reason, count in result.replans.items() -%}
+ {{ reason }} {{ count }}{{ ", " if not loop.last }}{%- endfor %}), latency
  {{ result.latency.latency }}. Asked for: {% for said in result.instructions -%}
  “{{ said }}”{{ ", " if not loop.last }}{%- endfor %}.</p>
 {% if result.recorded.compared %}<p>The bag holds the plans of its own planner:
