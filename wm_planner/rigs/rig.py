@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from wm_planner.errors import RigError
 from wm_planner.rigs.disturbance import Disturbance, Disturbed
@@ -64,6 +65,17 @@ class SimulatedRig(Rig):
     def disturbed(self) -> Disturbed | None:
         """What came of the disturbance, None where none was asked for."""
         return None
+
+    def snapshot(self) -> Any:
+        """Return the whole state between two steps, for `restore`."""
+        raise RigError(f"rig {self.description.name}: has no snapshots")
+
+    def restore(self, snapshot: Any) -> None:
+        """Go back to a snapshot of this rig: what follows is the same to the bit."""
+        raise RigError(f"rig {self.description.name}: has no snapshots")
+
+    def suspend_disturbance(self) -> None:
+        """Let no disturbance begin until the next reset or `restore`: trials see no future."""
 
     @abstractmethod
     def succeeded(self) -> bool:
