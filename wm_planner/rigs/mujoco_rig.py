@@ -178,6 +178,9 @@ class MujocoRig(SimulatedRig):
         """Whether the current task's physical success test holds now."""
         return bool(self.task.succeeded(self))
 
+    def way_left(self) -> float:
+        return float(self.task.way_left(self))
+
     # -- the rig --------------------------------------------------------------------------------
     @property
     def time_ns(self) -> int:

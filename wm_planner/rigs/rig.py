@@ -81,6 +81,10 @@ class SimulatedRig(Rig):
     def succeeded(self) -> bool:
         """Whether physics says that the task is done now."""
 
+    def way_left(self) -> float:
+        """How far hands and things still have to go, m; 0 exactly where `succeeded` says so."""
+        raise RigError(f"rig {self.description.name}: does not say how far it is from success")
+
     @abstractmethod
     def instruction(self, task: str) -> str:
         """Return the sentence that asks for a task."""
