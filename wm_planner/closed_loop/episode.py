@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from wm_planner.assembly import Stack
+from wm_planner.closed_loop.acting import act
+from wm_planner.closed_loop.choosers import Chooser
+from wm_planner.closed_loop.trials import Trials
 from wm_planner.executor import Executor
 from wm_planner.observation_history import ObservationHistory
 from wm_planner.planner import PlanReport
@@ -78,6 +82,7 @@ def run_episode(
     settings: EpisodeSettings | None = None,
     watch: Watcher | None = None,
     disturbance: Disturbance | None = None,
+    chooser: Chooser | None = None,
 ) -> EpisodeResult:
     """Run one episode.
 
@@ -90,13 +95,14 @@ def run_episode(
         settings: None for the defaults.
         watch: called with every frame, and the report when a plan was made on it.
         disturbance: what goes wrong once in its course; the planner is not told.
+        chooser: chooses among the accepted candidates; None for the planner itself.
     """
     settings = settings or EpisodeSettings()
     rig.reset(task, seed)
     if disturbance:
         rig.disturb(disturbance, seed)
     limit_s = settings.time_limit_s or rig.time_limit_s(task)
-    episode = _Episode(stack, rig, seed, watch)
+    episode = _Episode(stack, rig, seed, watch, chooser)
     steps_in_a_row = failures = 0
     end = "time limit"
     while rig.time_ns * 1e-9 < limit_s:
@@ -137,6 +143,7 @@ class _Episode:
     rig: SimulatedRig
     seed: int
     watch: Watcher | None
+    chooser: Chooser | None
     plans: int = 0
     no_plans: int = 0
     rejections: Counter[str] = field(default_factory=Counter)
@@ -160,7 +167,7 @@ class _Episode:
         if window is None:
             return False
         generator = np.random.default_rng([self.seed, window.newest_stamp_ns])
-        report = self.stack.planner.plan(window, goal, generator)
+        report = self._choose(self.stack.planner.plan(window, goal, generator))
         self.rejections.update(report.rejections)
         for stage, seconds in report.latency_s.items():
             self.latency_s[stage].append(seconds)
@@ -181,20 +188,18 @@ class _Episode:
 
     def step(self) -> None:
         """Let one frame's time pass, with the executor at its own rate, and look."""
-        period_s = self.stack.config.executor.period_s
-        ticks = max(1, round(self.dt / period_s))
-        for _ in range(ticks):
-            now_ns = self.rig.time_ns
-            seen = self.observation  # simulated joints are never silent, only seen less often
-            self.executor.see_joints(seen.joint_position, seen.gripper_width, now_ns)
-            self.executor.see_planner(now_ns)
-            command = self.executor.next_command(now_ns)
-            if isinstance(command, Command):
-                self.commands.append(self.rig.apply(command))
-            self.rig.step(self.dt / ticks)
+        seen = self.observation
+        joints, width = seen.joint_position, seen.gripper_width
+        self.commands.extend(act(self.executor, self.rig, joints, width, self.dt))
         self.observation = self._look()
         if self.watch:
             self.watch(self.observation, None)
+
+    def _choose(self, report: PlanReport) -> PlanReport:
+        if self.chooser is None or not isinstance(report.plan, Plan):
+            return report
+        here = partial(Trials, self.stack, self.rig, self.executor)
+        return replace(report, plan=report.plan_of(self.chooser.choose(report, here, self.seed)))
 
     def _look(self) -> Observation:
         """Observe, and remember it with what the arms had been told to do by then."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wm_planner.assembly import Stack, StackConfig, assemble, open_rig
+from wm_planner.closed_loop.choosers import Chooser, make_chooser
 from wm_planner.closed_loop.episode import EpisodeResult, run_episode
 from wm_planner.closed_loop.episode_film import EpisodeFilm
 from wm_planner.errors import ConfigurationError, RigError
@@ -26,6 +27,7 @@ from wm_planner.robot.rig_description import RigDescription
 from wm_planner.types import Goal
 
 FIRST_TEST_SEED = 1_000_000  # training and validation seeds are below
+VALIDATION_SEEDS = range(900_000, FIRST_TEST_SEED)
 INSTRUCTIONS = ("task", "none", "wrong")
 THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -48,6 +50,9 @@ class Evaluation:
         disturbance: what goes wrong once in every episode; None for nothing.
         films: folder for a video of every episode that failed; None for none.
         film_all: of those that succeeded, too.
+        choice: who chooses among the accepted candidates, of `choosers.CHOICES`.
+        oracle_steps: how far an oracle tries them; 0 for as far as they are executed.
+        validation: whether this chooses settings: on validation seeds instead of test seeds.
     """
 
     config: StackConfig
@@ -60,16 +65,26 @@ class Evaluation:
     disturbance: Disturbance | None = None
     films: Path | None = None
     film_all: bool = False
+    choice: str = "best"
+    oracle_steps: int = 0
+    validation: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what would not measure anything; one thread, so that results are reproducible."""
         if self.episodes < 1:
             raise ConfigurationError(f"episodes is {self.episodes}, expected at least 1")
-        if self.seed < FIRST_TEST_SEED:
+        if self.validation:
+            if not {self.seed, self.seeds[-1]} <= set(VALIDATION_SEEDS):
+                raise ConfigurationError(
+                    f"seeds are {self.seed} to {self.seeds[-1]}, expected validation seeds, "
+                    f"{VALIDATION_SEEDS[0]} to {VALIDATION_SEEDS[-1]}"
+                )
+        elif self.seed < FIRST_TEST_SEED:
             raise ConfigurationError(
                 f"seed is {self.seed}, expected at least {FIRST_TEST_SEED}: lower ones are for "
                 "training and validation"
             )
+        self.chooser()
         onnx = dataclasses.replace(self.config.onnx, threads=1)
         object.__setattr__(self, "config", dataclasses.replace(self.config, onnx=onnx))
 
@@ -77,6 +92,10 @@ class Evaluation:
     def seeds(self) -> range:
         """One per episode."""
         return range(self.seed, self.seed + self.episodes)
+
+    def chooser(self) -> Chooser | None:
+        """Return who chooses; None for the planner itself."""
+        return make_chooser(self.choice, self.oracle_steps or self.config.planner.execute_steps)
 
 
 def open_simulated_rig(name: str, description: RigDescription) -> SimulatedRig:
@@ -163,6 +182,7 @@ def _run_seed(seed: int) -> EpisodeResult:
         *(_Worker.stack, _Worker.rig, goal, evaluation.task, seed),
         watch=film,
         disturbance=evaluation.disturbance,
+        chooser=evaluation.chooser(),
     )
     if film and evaluation.films and (evaluation.film_all or not result.success):
         film.write(evaluation.films, result, spec.dt)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_planner.planner.candidate_plan import candidate_plan
 from wm_planner.types import (
     ActionChunks,
     JointTrajectories,
@@ -48,6 +49,18 @@ class PlanReport:
     attempts: int
     rejections: Mapping[str, int]
     latency_s: Mapping[str, float]
+
+    @property
+    def accepted(self) -> np.ndarray:
+        """Numbers of the candidates that may be carried out."""
+        return np.flatnonzero(np.isfinite(self.total_score))
+
+    def plan_of(self, k: int) -> Plan:
+        """Return candidate k, accepted or not, as a plan with the id of the one that was made."""
+        plan_id = self.plan.plan_id if isinstance(self.plan, Plan) else 0
+        return candidate_plan(
+            k, plan_id, self.rollouts, self.chunks, self.trajectories, self.verdicts
+        )
 
 
 def rejection_reasons(verdicts: Sequence[Verdicts], scores: np.ndarray) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from wm_planner.errors import BundleError
 from wm_planner.filters.filter import Filter
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics
+from wm_planner.planner.candidate_plan import candidate_plan
 from wm_planner.planner.plan_report import PlanReport, rejection_reasons, tell_rejections
 from wm_planner.planner.stage_timer import StageTimer
 from wm_planner.robot.robot_model import RobotModel
@@ -22,13 +23,11 @@ from wm_planner.types import (
     ActionChunks,
     Goal,
     HandPoses,
-    JointTrajectories,
     NoPlan,
     ObservationWindow,
     Plan,
     Rollouts,
     StartState,
-    Verdicts,
 )
 from wm_planner.world_models.world_model import WorldModel
 
@@ -105,7 +104,9 @@ class Planner:
         if np.isnan(total).all():
             plan = NoPlan(rollouts.start_ns, tell_rejections(rejections), verdicts)
         else:
-            plan = self._best(total, rollouts, chunks, trajectories, verdicts)
+            best = int(np.nanargmax(total))
+            plan_id = next(self._plan_ids)
+            plan = candidate_plan(best, plan_id, rollouts, chunks, trajectories, verdicts)
         return PlanReport(
             plan=plan,
             rollouts=rollouts,
@@ -137,26 +138,3 @@ class Planner:
             if got != loaded:  # another model's latents mean something else
                 raise BundleError(f"{name} come from world model {got}, loaded is {loaded}")
         return chunks
-
-    def _best(
-        self,
-        total_score: np.ndarray,
-        rollouts: Rollouts,
-        chunks: ActionChunks,
-        trajectories: JointTrajectories,
-        verdicts: Sequence[Verdicts],
-    ) -> Plan:
-        k = int(np.nanargmax(total_score))
-        slowdown = max((float(verdict.slowdown[k]) for verdict in verdicts), default=1.0)
-        return Plan(
-            plan_id=next(self._plan_ids),
-            start_ns=rollouts.start_ns,
-            dt=rollouts.dt * slowdown,
-            actions=chunks.actions[k],
-            joint_position=trajectories.joint_position[k],
-            joint_velocity=trajectories.joint_velocity[k] / slowdown,
-            gripper_width=trajectories.gripper_width[k],
-            dream=rollouts.latents[k],
-            bundle_hash=rollouts.bundle_hash,
-            candidate=k,
-        )

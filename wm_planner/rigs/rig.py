@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+import numpy as np
+
 from wm_planner.errors import RigError
 from wm_planner.rigs.disturbance import Disturbance, Disturbed
 from wm_planner.robot.rig_description import RigDescription
@@ -43,6 +45,11 @@ class SimulatedRig(Rig):
     @abstractmethod
     def time_ns(self) -> int:
         """Simulated time since the reset."""
+
+    def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what `observe` says of the joints: (D,) rad, (D,) rad/s and widths (2,) m."""
+        seen = self.observe()
+        return seen.joint_position, seen.joint_velocity, seen.gripper_width
 
     @abstractmethod
     def reset(self, task: str, seed: int) -> None:
