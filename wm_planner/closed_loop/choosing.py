@@ -29,17 +29,23 @@ class Estimate:
         return f"{value} ({low} to {high})"
 
 
-def estimate(statistic: Callable[[np.ndarray], float], count: int, seed: int = 0) -> Estimate:
+def estimate(
+    statistic: Callable[[np.ndarray], float],
+    count: int,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Estimate:
     """Return a statistic of episodes with its interval.
 
     Args:
         statistic: takes numbers of episodes, shape (n,), with repetitions; NaN where undefined.
         count: episodes there are.
         seed: of the resampling.
+        resamples: how often.
     """
     everyone, generator = np.arange(count), np.random.default_rng(seed)
     value = float(statistic(everyone)) if count else np.nan
-    drawn = np.array([statistic(generator.choice(everyone, count)) for _ in range(RESAMPLES)]
+    drawn = np.array([statistic(generator.choice(everyone, count)) for _ in range(resamples)]
                      if count > 1 else [np.nan])  # fmt: skip
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.percentile(drawn, [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)

@@ -41,12 +41,18 @@ class Trials:
         stack: whose plans they are.
         rig: as it is when the plan would begin; back to that after every trial.
         executor: at that moment; stays as it is.
+
+    Attributes:
+        start: measured hands at that moment.
+        way_left: how far the task is from success then, m.
     """
 
     def __init__(self, stack: Stack, rig: SimulatedRig, executor: Executor) -> None:
         self._robot, self._dt = stack.robot, stack.world_model.spec.dt
         self._rig, self._executor = rig, executor
         self._snapshot: Any = rig.snapshot()
+        position, _, width = rig.joint_state()
+        self.start, self.way_left = self._robot.hand_poses(position, width), rig.way_left()
 
     def run(self, plan: Plan, steps: int, step_s: float | None = None) -> Trial:
         """Carry out the beginning of a plan.
