@@ -4,11 +4,12 @@
         --candidates 1 8 --disturb object_moved --episodes 100 --seed 900000
 
 The oracle tries every accepted candidate in the simulator and takes the one that comes nearest to
-success (docs/evaluate.md). All choices see the same scenes and disturbances. Episodes are kept in
---out, one file a cell, so that an interrupted table continues where it stopped; cells grow
-together, --block episodes at a time. Seeds below 1000000 are for choosing settings, higher ones
-for final figures. Parts of one table may be made by several processes at once, as long as they do
-not share a cell.
+success (docs/evaluate.md). Differences in s are of the episodes' lengths, in simulated time; one
+that fails counts with the time limit, or until its planner gave up. All choices see the same
+scenes and disturbances. Episodes are kept in --out, one file a cell, so that an interrupted table
+continues where it stopped; cells grow together, --block episodes at a time. Seeds below 1000000 are
+for choosing settings, higher ones for final figures. Parts of one table may be made by several
+processes at once, as long as they do not share a cell.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from matplotlib.figure import Figure
 from wm_planner.assembly import Stack, assemble
 from wm_planner.closed_loop.choosers import CHOICES
 from wm_planner.closed_loop.choosing import captured_share, paired_difference
-from wm_planner.closed_loop.episode import run_episode
+from wm_planner.closed_loop.episode import EpisodeResult, run_episode
 from wm_planner.closed_loop.evaluation import (
     FIRST_TEST_SEED,
     Evaluation,
@@ -42,7 +43,7 @@ from wm_planner.rigs.rig import SimulatedRig
 TASKS = ("reach", "pick_lift", "tray_lift", "handover", "towel_fold")
 COLOURS = {"best": "#1f77b4", "random": "0.45", "oracle": "#59a14f"}
 Cell = tuple[str, str, int, str]  # task, disturbance or "", candidates, choice
-Successes = dict[Cell, dict[int, bool]]  # by seed
+Results = dict[Cell, list[EpisodeResult]]  # of the same seeds, in order
 
 
 def cells(args: argparse.Namespace) -> list[Cell]:
@@ -67,8 +68,8 @@ class Runner:
         self._rig: SimulatedRig = open_simulated_rig("mujoco", self._stack.rig_description)
         self._files: dict[Cell, ResultsFile] = {}
 
-    def run(self, cell: Cell, episodes: int) -> dict[int, bool]:
-        """Run what is missing of a cell's first episodes, and return success by seed."""
+    def run(self, cell: Cell, episodes: int) -> list[EpisodeResult]:
+        """Run what is missing of a cell's first episodes, and return them all."""
         task, kind, count, choice = cell
         planner = dataclasses.replace(self._config.planner, candidates=count)
         evaluation = Evaluation(
@@ -89,7 +90,7 @@ class Runner:
                     chooser=evaluation.chooser(),
                 )
                 file.add(result)
-        return {seed: file.results[seed].success for seed in evaluation.seeds}
+        return [file.results[seed] for seed in evaluation.seeds]
 
     def _open(self, cell: Cell, evaluation: Evaluation) -> ResultsFile:
         task, kind, count, choice = cell
@@ -110,40 +111,41 @@ class Runner:
         return file
 
 
-def table(done: Successes, tasks: list[str]) -> str:
+def table(done: Results, tasks: list[str]) -> str:
     """Return the table as markdown; the rows of all tasks pool their episodes."""
     lines = [
         "| task | disturbance | dreams | episodes | best | random | oracle | best - random, points "
-        "| oracle - random, points | share of the oracle's gain |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| oracle - random, points | share of the oracle's gain | best - random, s "
+        "| oracle - random, s |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     rows = dict.fromkeys((kind, count) for _, kind, count, _ in done)
     for (kind, count), task in itertools.product(rows, [*tasks, "all"]):
         wanted = [task] if task != "all" else tasks
         columns = {
-            choice: _pooled(done, wanted, kind, count, choice)
+            choice: [result for one in wanted for result in done[one, kind, count, choice]]
             for choice in CHOICES
             if all((one, kind, count, choice) in done for one in wanted)
         }
         if not columns or (task == "all" and len(tasks) == 1):
             continue
-        rates = [_rate(columns[choice]) if choice in columns else "" for choice in CHOICES]
-        compared = [""] * 3
+        success = {c: np.array([r.success for r in found]) for c, found in columns.items()}
+        time = {c: np.array([r.duration_s for r in found]) for c, found in columns.items()}
+        rates = [_rate(success[choice]) if choice in columns else "" for choice in CHOICES]
+        compared = [""] * 5
         if len(columns) == len(CHOICES):
-            best, chance, oracle = (columns[choice] for choice in CHOICES)
+            best, chance, oracle = (success[choice] for choice in CHOICES)
             compared = [
                 paired_difference(best, chance).text(0, 100),
                 paired_difference(oracle, chance).text(0, 100),
                 captured_share(best, chance, oracle).text(2),
+                paired_difference(time["best"], time["random"]).text(1),
+                paired_difference(time["oracle"], time["random"]).text(1),
             ]
-        episodes = len(columns["best"])
+        episodes = len(next(iter(columns.values())))
         facts = [task, kind or "none", str(count), str(episodes), *rates, *compared]
         lines.append(f"| {' | '.join(facts)} |")
     return "\n".join(lines)
-
-
-def _pooled(done: Successes, tasks: list[str], kind: str, count: int, choice: str) -> np.ndarray:
-    return np.concatenate([list(done[task, kind, count, choice].values()) for task in tasks])
 
 
 def _rate(successes: np.ndarray) -> str:
@@ -151,14 +153,14 @@ def _rate(successes: np.ndarray) -> str:
     return f"{100 * successes.mean():.0f}% ({100 * low:.0f} to {100 * high:.0f})"
 
 
-def plot(done: Successes, tasks: list[str]) -> Figure:
+def plot(done: Results, tasks: list[str]) -> Figure:
     """Success over the number of dreams; one column a task, one row a disturbance."""
     kinds = list(dict.fromkeys(kind for _, kind, _, _ in done))
     figure = Figure(figsize=(2.6 * len(tasks) + 1.2, 2.4 * len(kinds) + 0.8), layout="constrained")
     grid = figure.subplots(len(kinds), len(tasks), squeeze=False, sharey=True)
     curves: dict[tuple[str, str, str], list[tuple[int, np.ndarray]]] = defaultdict(list)
-    for (task, kind, count, choice), successes in done.items():
-        found = (count, np.array(list(successes.values())))
+    for (task, kind, count, choice), results in done.items():
+        found = (count, np.array([result.success for result in results]))
         for name in CHOICES if count == 1 else (choice,):
             curves[task, kind, name].append(found)
     for (row, kind), (column, task) in itertools.product(enumerate(kinds), enumerate(tasks)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -31,24 +32,24 @@ class TriedCandidate:
         candidate: its number.
         chosen: whether the planner took it.
         rejected: the first reason against it, "" where it was accepted.
+        known: what the planner could tell, by name; see `known_of`.
         refused: why the executor did not take it, "" where it did.
         position_m: furthest that a measured hand was from its target, m; None where refused.
         rotation_rad: most that one was turned from its target, rad; None where refused.
         succeeded: whether the task was done after the steps that would be executed.
         gained_m: by how much the way to success was shorter then, m; None where refused.
-        known: what the planner could tell, by name; see `known_of`.
     """
 
     plan: int
     candidate: int
     chosen: bool
     rejected: str
-    refused: str
-    position_m: float | None
-    rotation_rad: float | None
-    succeeded: bool
-    gained_m: float | None
     known: dict[str, float]
+    refused: str = ""
+    position_m: float | None = None
+    rotation_rad: float | None = None
+    succeeded: bool = False
+    gained_m: float | None = None
 
     def executable(self, position_m: float, rotation_rad: float) -> bool:
         """Whether the hands stayed within these of their targets."""
@@ -90,26 +91,32 @@ class CandidateTester(Chooser):
         reasons = rejection_reasons(report.verdicts, score)
         known = known_of(report, here.start, self._steps)
         for k, reason in enumerate(reasons):
-            facts = {"plan": self._plans, "candidate": k, "chosen": k == chosen}
-            told = {name: float(values[k]) for name, values in known.items()}
+            noted = partial(
+                TriedCandidate,
+                plan=self._plans,
+                candidate=k,
+                chosen=k == chosen,
+                rejected=reason,
+                known={name: float(values[k]) for name, values in known.items()},
+            )
             if not np.isfinite(report.trajectories.joint_position[k]).all():
-                row = TriedCandidate(**facts, rejected=reason, refused="not finite",
-                                     position_m=None, rotation_rad=None, succeeded=False,
-                                     gained_m=None, known=told)  # fmt: skip
-                self.tried.append(row)
+                self.tried.append(noted(refused="not finite"))
                 continue
             plan = report.plan_of(k)
             trial = here.run(plan, self._steps, step_s=plan.dt)
-            position = rotation = gained = None
-            if trial.hands is not None:
-                targets = actions.integrate(here.start, report.chunks.actions[k])[: self._steps]
-                position, rotation = deviation(trial.hands, targets)
-                gained = here.way_left - float(trial.way_left[self._executed - 1])
-            done = bool(len(trial.succeeded) and trial.succeeded[self._executed - 1])
-            row = TriedCandidate(**facts, rejected=reason, refused=trial.refusal,
-                                 position_m=position, rotation_rad=rotation, succeeded=done,
-                                 gained_m=gained, known=told)  # fmt: skip
-            self.tried.append(row)
+            if trial.hands is None:
+                self.tried.append(noted(refused=trial.refusal))
+                continue
+            targets = actions.integrate(here.start, report.chunks.actions[k])[: self._steps]
+            position, rotation = deviation(trial.hands, targets)
+            last = self._executed - 1
+            one = noted(
+                position_m=position,
+                rotation_rad=rotation,
+                succeeded=bool(trial.succeeded[last]),
+                gained_m=here.way_left - float(trial.way_left[last]),
+            )
+            self.tried.append(one)
 
 
 def deviation(measured: HandPoses, targets: HandPoses) -> tuple[float, float]:
