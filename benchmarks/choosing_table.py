@@ -1,7 +1,7 @@
 """What choosing among dreams is worth: success of the planner's choice, of chance and of an oracle.
 
     python benchmarks/choosing_table.py --out runs/choosing --tasks pick_lift reach handover
-        --candidates 1 8 --disturb object_moved --episodes 100 --seed 900000
+        --candidates 1 8 --disturb none object_moved --episodes 100 --seed 900000
 
 The oracle tries every accepted candidate in the simulator and takes the one that comes nearest to
 success (docs/evaluate.md). Differences in s are of the episodes' lengths, in simulated time; one
@@ -42,7 +42,7 @@ from wm_planner.rigs.rig import SimulatedRig
 
 TASKS = ("reach", "pick_lift", "tray_lift", "handover", "towel_fold")
 COLOURS = {"best": "#1f77b4", "random": "0.45", "oracle": "#59a14f"}
-Cell = tuple[str, str, int, str]  # task, disturbance or "", candidates, choice
+Cell = tuple[str, str, int, str]  # task, disturbance or "none", candidates, choice
 Results = dict[Cell, list[EpisodeResult]]  # of the same seeds, in order
 
 
@@ -50,7 +50,7 @@ def cells(args: argparse.Namespace) -> list[Cell]:
     """Return all cells; of one candidate all choose the same."""
     return [
         (task, kind, count, choice)
-        for kind, task, count in itertools.product(["", *args.disturb], args.tasks, args.candidates)
+        for kind, task, count in itertools.product(args.disturb, args.tasks, args.candidates)
         for choice in args.choices
         if count > 1 or choice == "best"
     ]
@@ -75,7 +75,7 @@ class Runner:
         evaluation = Evaluation(
             dataclasses.replace(self._config, planner=planner),
             functools.partial(open_simulated_rig, "mujoco"), task, episodes, self._seed,
-            disturbance=Disturbance.parse(kind) if kind else None, choice=choice,
+            disturbance=None if kind == "none" else Disturbance.parse(kind), choice=choice,
             oracle_steps=self._args.oracle_steps, validation=self._seed < FIRST_TEST_SEED,
         )  # fmt: skip
         file = self._files.setdefault(cell, self._open(cell, evaluation))
@@ -94,7 +94,7 @@ class Runner:
 
     def _open(self, cell: Cell, evaluation: Evaluation) -> ResultsFile:
         task, kind, count, choice = cell
-        name = "-".join((task, kind.replace("=", "_") or "undisturbed", str(count), choice))
+        name = "-".join((task, kind.replace("=", "_"), str(count), choice))
         disturbance = evaluation.disturbance
         question = {
             "task": task, "seed": self._seed, "candidates": count, "choice": choice,
@@ -143,7 +143,7 @@ def table(done: Results, tasks: list[str]) -> str:
                 paired_difference(time["oracle"], time["random"]).text(1),
             ]
         episodes = len(next(iter(columns.values())))
-        facts = [task, kind or "none", str(count), str(episodes), *rates, *compared]
+        facts = [task, kind, str(count), str(episodes), *rates, *compared]
         lines.append(f"| {' | '.join(facts)} |")
     return "\n".join(lines)
 
@@ -183,7 +183,7 @@ def plot(done: Results, tasks: list[str]) -> Figure:
         if row == 0:
             axes.set_title(task, fontsize=10)
         if column == 0:
-            axes.set_ylabel(f"success, %\n{kind or 'undisturbed'}", fontsize=9)
+            axes.set_ylabel(f"success, %\ndisturbed: {kind}", fontsize=9)
     figure.supxlabel("dreams a plan", fontsize=9)
     grid[0, -1].legend(fontsize=8)
     return figure
@@ -201,8 +201,8 @@ def main() -> None:
                         help="dreams per plan (1 2 4 8 16)")  # fmt: skip
     parser.add_argument("--choices", nargs="+", choices=CHOICES, default=list(CHOICES),
                         metavar="CHOICE", help=f"({' '.join(CHOICES)})")  # fmt: skip
-    parser.add_argument("--disturb", nargs="*", default=[], metavar="KIND[=AMOUNT]",
-                        help="more rows, as of wm-planner evaluate --disturb")  # fmt: skip
+    parser.add_argument("--disturb", nargs="+", default=["none"], metavar="KIND[=AMOUNT]",
+                        help="as of wm-planner evaluate --disturb, and none (none)")  # fmt: skip
     parser.add_argument("--oracle-steps", type=int, default=0, metavar="N",
                         help="how far an oracle tries (as far as plans are executed)")  # fmt: skip
     parser.add_argument("--episodes", type=int, default=100, help="per cell (100)")
