@@ -121,11 +121,16 @@ class Figures:
             "accepted": sum(not c.rejected for c in everyone),
             "refused by the executor": sum(bool(c.refused) for c in everyone),
         }
-        self.names = list(everyone[0].known)
+        # What is the same of all candidates tells nothing.
+        self.names = [n for n in everyone[0].known if len({c.known[n] for c in everyone}) > 1]
         self.executable = {
             "all dreams": self._share(lambda c: True),
             "accepted": self._share(lambda c: not c.rejected),
             "rejected": self._share(lambda c: bool(c.rejected)),
+        }
+        self.deviations = {
+            "furthest hand from its target, mm": self._median(lambda c: c.position_m, 1000),
+            "most turned hand, degrees": self._median(lambda c: c.rotation_rad, math.degrees(1)),
         }
         self.auroc = {
             (group, name): self._auroc(name, lambda c, g=group: g == "all" or not c.rejected)
@@ -144,6 +149,18 @@ class Figures:
             ),
             "chosen minus mean": mean_over_plans(episodes, _chosen_minus_mean),
         }
+
+    def _median(self, of: Callable[[TriedCandidate], float | None], scale: float) -> Estimate:
+        kept = [
+            np.array([scale * x for c in e if not c.rejected and (x := of(c)) is not None])
+            for e in self.episodes
+        ]
+
+        def median(numbers: np.ndarray) -> float:
+            drawn = np.concatenate([kept[i] for i in numbers])
+            return float(np.median(drawn)) if len(drawn) else math.nan
+
+        return estimate(median, len(kept), resamples=RESAMPLES)
 
     def _share(self, chosen: Callable[[TriedCandidate], bool]) -> Estimate:
         kept = [np.array([self.good(c) for c in e if chosen(c)], float) for e in self.episodes]
@@ -222,6 +239,8 @@ def table(by_task: dict[str, Figures]) -> str:
         row(count, lambda f, c=count: str(f.counts[c]))
     for group in first.executable:
         row(f"executable, {group}, %", lambda f, g=group: f.executable[g].text(0, 100))
+    for name in first.deviations:
+        row(f"{name}, median of the accepted", lambda f, n=name: f.deviations[n].text(1))
     for gain in first.gains:
         row(f"nearer to success, {gain}, mm", lambda f, g=gain: f.gains[g].text(1, 1000))
     for name in first.names:

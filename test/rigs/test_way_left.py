@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from wm_planner.rigs.hands import CLOSED, OPEN
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.rigs.tasks import TASKS
-from wm_planner.rigs.tasks.way_left import NEAR_M, way_to_grip
+from wm_planner.rigs.tasks.way_left import NEAR_M, holds, way_to_close, way_to_grip
 
 
 def perform(rig, robot, task, mistake=""):
@@ -51,18 +51,28 @@ def test_that_a_failure_never_comes_to_zero(rig, robot, task):
     assert not done.any() and (left > 0).all()
 
 
-def test_that_fingers_which_closed_elsewhere_have_to_open_first(rig):
+@pytest.mark.parametrize("left", [0.2, NEAR_M / 2])
+def test_that_fingers_which_closed_on_nothing_have_to_open_first(left):
+    thickness = 0.06
+    opened, closed = (way_to_close(left, width, thickness) for width in (OPEN, CLOSED))
+    assert opened == pytest.approx(OPEN - thickness)
+    assert closed == pytest.approx(opened + OPEN)
+    assert (way_to_close(left, thickness, thickness) == 0) == (left < NEAR_M)
+
+
+def test_that_a_hand_which_holds_a_thing_has_no_way_to_it(rig, robot):
+    """Wherever on the thing that is: also two centimetres beside the usual place."""
     rig.reset("pick_lift", 900_002)
-    tool, thickness = rig.tool_position()[0], 0.06
-    away, near = tool + [0.2, 0, 0], tool + [NEAR_M / 2, 0, 0]
-    posture = rig.joint_state()[0]
-
-    def left(place, width):
-        rig.set_posture(posture, np.full(2, width))
-        rig.forward()
-        return way_to_grip(rig, 0, place, thickness)
-
-    assert left(away, OPEN) == pytest.approx(0.2 - NEAR_M + OPEN - thickness)
-    assert left(away, CLOSED) == pytest.approx(left(away, OPEN) + OPEN)
-    assert left(near, OPEN) == pytest.approx(OPEN - thickness)
-    assert left(near, thickness) == pytest.approx(0.0, abs=1e-9)
+    cube = rig.object_position("cube")
+    side = int(cube[0] > 0)
+    performance = Performance(rig, robot, np.random.default_rng(0), noise_m=0.0)
+    performance._log = lambda *_: None
+    yaw = rig.object_yaw("cube")
+    high = cube + [0, 0, 0.02]
+    performance.move(performance.hands.moved(side, high + [0, 0, 0.1], yaw, OPEN), 6)
+    performance.move(performance.hands.moved(side, high), 4)
+    assert not holds(rig, side, "cube")
+    assert way_to_grip(rig, side, "cube", cube, 0.06) > 0.02
+    performance.move(performance.hands.moved(side, width=CLOSED), 3)
+    assert holds(rig, side, "cube") and not holds(rig, 1 - side, "cube")
+    assert way_to_grip(rig, side, "cube", cube, 0.06) == 0

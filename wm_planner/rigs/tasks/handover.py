@@ -55,9 +55,10 @@ class Handover(Task):
             apart = over(CLEAR_OF_LEFT_M, distance(tools[LEFT], bar))
             return release + apart + over(OVER_RIGHT_M, bar[0]) + over(HIGH_M, bar[2])
         afterwards = OPEN + CLEAR_OF_LEFT_M + OVER_RIGHT_M + GRIP_FROM_CENTRE
-        left = way_to_grip(rig, LEFT, bar - along, THICKNESS_M)
+        left = way_to_grip(rig, LEFT, "bar", bar - along, THICKNESS_M)
         if distance(bar, MEETING_POINT) < MEETS_M:
-            return left + way_to_grip(rig, RIGHT, bar + along, THICKNESS_M) + afterwards
+            right = way_to_grip(rig, RIGHT, "bar", bar + along, THICKNESS_M)
+            return left + right + afterwards
         right = distance(tools[RIGHT], RIGHT_MEETS) + OPEN - THICKNESS_M
         return left + distance(bar, MEETING_POINT) + right + afterwards
 

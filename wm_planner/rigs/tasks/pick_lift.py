@@ -37,7 +37,7 @@ class PickLift(Task):
     def undone(self, rig: MujocoRig) -> float:
         """Of the hand that is nearer to holding the cube, and of the cube upwards."""
         cube = rig.object_position("cube")
-        grips = [way_to_grip(rig, side, cube, THICKNESS_M) for side in (0, 1)]
+        grips = [way_to_grip(rig, side, "cube", cube, THICKNESS_M) for side in (0, 1)]
         return min(grips) + over(LIFTED_M, cube[2])
 
     def aims(self, rig: MujocoRig) -> np.ndarray:

@@ -12,7 +12,7 @@ from wm_planner.rigs import towel
 from wm_planner.rigs.hands import CLOSED, Hands
 from wm_planner.rigs.tasks.tabletop import randomise_posture
 from wm_planner.rigs.tasks.task import Scene, Task
-from wm_planner.rigs.tasks.way_left import distance, over, way_to_grip
+from wm_planner.rigs.tasks.way_left import distance, over, way_to_close
 
 if TYPE_CHECKING:
     from wm_planner.rigs.mujoco_rig import MujocoRig
@@ -76,8 +76,9 @@ class TowelFold(Task):
             if towel.is_held(rig, (name,)):
                 left += distance(far, near) + over(towel.RELEASE_WIDTH, width[side])
             elif distance(far[:2], near[:2]) > CORNER_ERROR_M:
-                grip = way_to_grip(rig, side, far, towel.GRIP_WIDTH)
-                left += grip + distance(far, near) + towel.RELEASE_WIDTH
+                reach = distance(rig.tool_position()[side], far)
+                left += reach + way_to_close(reach, width[side], towel.GRIP_WIDTH)
+                left += distance(far, near) + towel.RELEASE_WIDTH
         return left
 
     def perform(self, performance: Performance, mistake: str) -> None:

@@ -41,7 +41,7 @@ class TrayLift(Task):
         centre, rotation = rig.object_position("tray"), rig.object_rotation("tray")
         height = HANDLE_GRIP_HEIGHT - scene.TRAY_HALF[2]  # above the tray's centre
         grips = [centre + rotation @ [sign * scene.TRAY_HANDLE_X, 0, height] for sign in (-1, 1)]
-        hands = sum(way_to_grip(rig, side, grips[side], THICKNESS_M) for side in (0, 1))
+        hands = sum(way_to_grip(rig, side, "tray", grips[side], THICKNESS_M) for side in (0, 1))
         lift = sum(over(LIFTED_M + height, grip[2]) for grip in grips)
         return float(hands + lift + abs(grips[0][2] - grips[1][2]))
 
