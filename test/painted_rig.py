@@ -80,6 +80,18 @@ class PaintedRig(SimulatedRig):
         position = ROBOT.hand_poses(self._joints, self._width).position
         return bool(np.linalg.norm(position - target.position, axis=1).max() < 0.01)
 
+    def way_left(self) -> float:
+        target = home_and_lifted()[self.task == "lift"]
+        position = ROBOT.hand_poses(self._joints, self._width).position
+        away = np.linalg.norm(position - target.position, axis=1).max()
+        return 0.0 if self.succeeded() else float(away)
+
+    def snapshot(self) -> dict[str, object]:
+        return {**vars(self), "commands": list(self.commands)}
+
+    def restore(self, snapshot: dict[str, object]) -> None:
+        vars(self).update({**snapshot, "commands": list(snapshot["commands"])})
+
     def instruction(self, task: str) -> str:
         return {"lift": "lift both hands", "home": "go home"}[task]
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from wm_planner.assembly import Stack
+from wm_planner.closed_loop.acting import act
+from wm_planner.closed_loop.choosers import Chooser
+from wm_planner.closed_loop.trials import Trials
 from wm_planner.executor import Executor
 from wm_planner.observation_history import ObservationHistory
 from wm_planner.planner import PlanReport
@@ -86,6 +90,7 @@ def run_episode(
     settings: EpisodeSettings | None = None,
     watch: Watcher | None = None,
     disturbance: Disturbance | None = None,
+    chooser: Chooser | None = None,
 ) -> EpisodeResult:
     """Run one episode.
 
@@ -98,13 +103,14 @@ def run_episode(
         settings: None for the defaults.
         watch: called with every frame, and the report when a plan was made on it.
         disturbance: what goes wrong once in its course; the planner is not told.
+        chooser: chooses among the accepted candidates; None for the planner itself.
     """
     settings = settings or EpisodeSettings()
     rig.reset(task, seed)
     if disturbance:
         rig.disturb(disturbance, seed)
     limit_s = settings.time_limit_s or rig.time_limit_s(task)
-    episode = _Episode(stack, rig, goal, seed, settings, watch)
+    episode = _Episode(stack, rig, goal, seed, settings, watch, chooser)
     steps_in_a_row = 0
     end = "time limit"
     while rig.time_ns * 1e-9 < limit_s:
@@ -148,6 +154,7 @@ class _Episode:
     seed: int
     settings: EpisodeSettings
     watch: Watcher | None
+    chooser: Chooser | None
     plans: int = 0
     no_plans: int = 0
     failures: int = 0  # in a row
@@ -163,7 +170,9 @@ class _Episode:
         self.history = ObservationHistory(spec.dt, spec.context_frames)
         self.executor = Executor(self.stack.robot, config.executor)
         look_ahead_s = config.executor.look_ahead_s
-        self.replanning = Replanning(self.stack.planner, self.goal, self.seed, look_ahead_s)
+        self.replanning = Replanning(
+            self.stack.planner, self.goal, self.seed, look_ahead_s, self._choose
+        )
         self.commands: deque[Command] = deque()
         self._on_its_way: tuple[int, PlanReport] | None = None
         self._drifted_plan = 0
@@ -192,18 +201,10 @@ class _Episode:
 
     def step(self) -> None:
         """Let one frame's time pass, with the executor at its own rate, and look."""
-        period_s = self.stack.config.executor.period_s
-        ticks = max(1, round(self.dt / period_s))
-        for _ in range(ticks):
-            self._receive()
-            now_ns = self.rig.time_ns
-            seen = self.observation  # simulated joints are never silent, only seen less often
-            self.executor.see_joints(seen.joint_position, seen.gripper_width, now_ns)
-            self.executor.see_planner(now_ns)
-            command = self.executor.next_command(now_ns)
-            if isinstance(command, Command):
-                self.commands.append(self.rig.apply(command))
-            self.rig.step(self.dt / ticks)
+        seen = self.observation
+        joints, width = seen.joint_position, seen.gripper_width
+        sent = act(self.executor, self.rig, joints, width, self.dt, self._receive)
+        self.commands.extend(sent)
         self._receive()
         self.observation = self._look()
         if self.watch:
@@ -241,6 +242,12 @@ class _Episode:
         if plan.plan_id != self._drifted_plan:
             self._drifted_plan = plan.plan_id
             self.drifted_s.append(self.observation.stamp_ns * 1e-9)
+
+    def _choose(self, report: PlanReport) -> PlanReport:
+        if self.chooser is None or not isinstance(report.plan, Plan):
+            return report
+        here = partial(Trials, self.stack, self.rig, self.executor)
+        return replace(report, plan=report.plan_of(self.chooser.choose(report, here, self.seed)))
 
     def _look(self) -> Observation:
         """Observe, and remember it with what the arms had been told to do by then."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wm_planner.assembly import Stack, StackConfig, assemble, open_rig
+from wm_planner.closed_loop.choosers import Chooser, make_chooser
 from wm_planner.closed_loop.episode import EpisodeResult, EpisodeSettings, run_episode
 from wm_planner.closed_loop.episode_film import EpisodeFilm
 from wm_planner.closed_loop.episode_record import EpisodeRecord
@@ -29,6 +30,7 @@ from wm_planner.robot.rig_description import RigDescription
 from wm_planner.types import Goal, Observation
 
 FIRST_TEST_SEED = 1_000_000  # training and validation seeds are below
+VALIDATION_SEEDS = range(900_000, FIRST_TEST_SEED)
 INSTRUCTIONS = ("task", "none", "wrong")
 THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -53,6 +55,9 @@ class Evaluation:
         film_all: of those that succeeded, too.
         dreams: beside every film, the frames and all candidates' dreams as numbers.
         latency_s: simulated time that every plan takes, s.
+        choice: who chooses among the accepted candidates, of `choosers.CHOICES`.
+        oracle_steps: how far an oracle tries them; 0 for as far as they are executed.
+        validation: whether this chooses settings: on validation seeds instead of test seeds.
     """
 
     config: StackConfig
@@ -67,16 +72,26 @@ class Evaluation:
     film_all: bool = False
     dreams: bool = False
     latency_s: float = 0.0
+    choice: str = "best"
+    oracle_steps: int = 0
+    validation: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what would not measure anything; one thread and no hurry, to be reproducible."""
         if self.episodes < 1:
             raise ConfigurationError(f"episodes is {self.episodes}, expected at least 1")
-        if self.seed < FIRST_TEST_SEED:
+        if self.validation:
+            if not {self.seed, self.seeds[-1]} <= set(VALIDATION_SEEDS):
+                raise ConfigurationError(
+                    f"seeds are {self.seed} to {self.seeds[-1]}, expected validation seeds, "
+                    f"{VALIDATION_SEEDS[0]} to {VALIDATION_SEEDS[-1]}"
+                )
+        elif self.seed < FIRST_TEST_SEED:
             raise ConfigurationError(
                 f"seed is {self.seed}, expected at least {FIRST_TEST_SEED}: lower ones are for "
                 "training and validation"
             )
+        self.chooser()
         onnx = dataclasses.replace(self.config.onnx, threads=1)
         config = dataclasses.replace(self.config.without_hurry(), onnx=onnx)
         object.__setattr__(self, "config", config)
@@ -85,6 +100,10 @@ class Evaluation:
     def seeds(self) -> range:
         """One per episode."""
         return range(self.seed, self.seed + self.episodes)
+
+    def chooser(self) -> Chooser | None:
+        """Return who chooses; None for the planner itself."""
+        return make_chooser(self.choice, self.oracle_steps or self.config.planner.execute_steps)
 
 
 def open_simulated_rig(name: str, description: RigDescription) -> SimulatedRig:
@@ -179,6 +198,7 @@ def _run_seed(seed: int) -> EpisodeResult:
         settings=EpisodeSettings(latency_s=evaluation.latency_s),
         watch=watch,
         disturbance=evaluation.disturbance,
+        chooser=evaluation.chooser(),
     )
     if evaluation.films and (evaluation.film_all or not result.success):
         if film:

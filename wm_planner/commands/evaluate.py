@@ -60,6 +60,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ask for the task, for nothing, or for other tasks in turn (default: task)",
     )
     parser.add_argument(
+        "--choose",
+        default="best",
+        choices=("best", "random", "oracle"),
+        help="among accepted dreams: as the planner does, at random, or after trying all of them "
+        "in the simulator (default: best)",
+    )
+    parser.add_argument(
+        "--oracle-steps", type=int, default=0, metavar="N",
+        help="how far --choose oracle tries them (default: as far as they are executed)",
+    )  # fmt: skip
+    parser.add_argument(
         "--disturb",
         metavar="KIND[=AMOUNT]",
         help="let something go wrong: " + "; ".join(_kinds()),
@@ -118,6 +129,8 @@ def run(args: argparse.Namespace) -> int:
         film_all=args.record_all,
         dreams=args.record_dreams,
         latency_s=args.latency,
+        choice=args.choose,
+        oracle_steps=args.oracle_steps,
     )
     evaluate(evaluation, args.json, args.workers, args.resume)
     return 0
@@ -178,6 +191,8 @@ def question(evaluation: Evaluation) -> dict[str, Any]:
         "instruction": evaluation.instruction,
         "untrained": list(evaluation.untrained),
         "disturbance": dataclasses.asdict(disturbance) if disturbance else None,
+        "choice": None if evaluation.choice == "best" else evaluation.choice,
+        "oracle_steps": evaluation.oracle_steps or None,
         "rig": stack.rig_description.name,
         "bundles": {
             "world_model": stack.world_model.spec.bundle_hash,
@@ -193,7 +208,8 @@ def tell(contents: dict[str, Any]) -> str:
         f"{contents['task']}: {contents['successes']} of {contents['episodes']} succeeded, "
         f"{100 * contents['success_rate']:.0f}% (95% interval {low} to {high}%)"
         + ("" if contents["complete"] else f"; {contents['requested']} were asked for"),
-        f"  {contents['candidates']} candidates, instruction: {contents['instruction']}, "
+        f"  {contents['candidates']} candidates, choice: {contents['choice'] or 'best'}, "
+        f"instruction: {contents['instruction']}, "
         f"untrained: {', '.join(contents['untrained']) or 'none'}",
         f"  plans: {contents['plans']}, without one accepted candidate: {contents['no_plans']}",
     ]

@@ -22,12 +22,14 @@ class Candidates:
         chunks: their actions.
         trajectories: the same in joint space.
         resimulation: what the world model dreams of the actions; None where nobody asked.
+        decided: first steps that were decided before these candidates were made.
     """
 
     rollouts: Rollouts
     chunks: ActionChunks
     trajectories: JointTrajectories
     resimulation: Resimulation | None
+    decided: int = 0
 
     def __len__(self) -> int:
         """Return K."""
@@ -49,6 +51,7 @@ class Candidates:
             _replaced(self.chunks, rows, fresh.chunks),
             _replaced(self.trajectories, rows, fresh.trajectories),
             again,
+            self.decided,
         )
 
 

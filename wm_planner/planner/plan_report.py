@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_planner.planner.candidate_plan import candidate_plan
 from wm_planner.planner.candidates import Candidates
 from wm_planner.types import (
     ActionChunks,
@@ -94,6 +95,16 @@ class PlanReport:
     def total_score(self) -> np.ndarray:
         """Shape (K,), in the last round; NaN where rejected."""
         return self.rounds[-1].total_score
+
+    @property
+    def accepted(self) -> np.ndarray:
+        """Numbers of the candidates that may be carried out."""
+        return np.flatnonzero(np.isfinite(self.total_score))
+
+    def plan_of(self, k: int) -> Plan:
+        """Return candidate k, accepted or not, as a plan with the id of the one that was made."""
+        plan_id = self.plan.plan_id if isinstance(self.plan, Plan) else 0
+        return candidate_plan(k, plan_id, self.rounds[-1].candidates, self.verdicts)
 
 
 def rejection_reasons(verdicts: Sequence[Verdicts], scores: np.ndarray) -> list[str]:

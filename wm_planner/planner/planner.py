@@ -12,6 +12,7 @@ import numpy as np
 from wm_planner.errors import BundleError
 from wm_planner.filters.filter import Filter, JudgingContext
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics
+from wm_planner.planner.candidate_plan import candidate_plan
 from wm_planner.planner.candidates import Candidates
 from wm_planner.planner.committed_steps import go_on_from
 from wm_planner.planner.plan_report import (
@@ -107,7 +108,7 @@ class Planner:
             again = restart(candidates.rollouts, rounds[-1].verdicts, rows, len(rounds))
             candidates = candidates.replaced(rows, self._imagine(seen, len(rows), again))
             rounds.append(self._judge(seen, candidates))
-        return PlanReport(self._decide(seen, rounds), tuple(rounds), timer.seconds)
+        return PlanReport(self._decide(rounds), tuple(rounds), timer.seconds)
 
     def _worth_another(self, rounds: Sequence[Round], begun_s: float) -> bool:
         """Whether too little was accepted, and rounds and time are left."""
@@ -128,12 +129,12 @@ class Planner:
             joints = seen.window.newest_joint_position
             trajectories = self.robot.trajectories(chunks, seen.hands, joints)
         if not need:
-            return Candidates(rollouts, chunks, trajectories, None)
+            return Candidates(rollouts, chunks, trajectories, None, seen.decided)
         with seen.timer("resimulate"):
             simulated = model.simulate(seen.window, seen.hands, chunks, seen.generator)
             inverted = self._invert(seen, simulated) if need >= Need.CHUNKS else None
         resimulation = Resimulation(rollouts, simulated, seen.newest[0], inverted)
-        return Candidates(rollouts, chunks, trajectories, resimulation)
+        return Candidates(rollouts, chunks, trajectories, resimulation, seen.decided)
 
     @property
     def _need(self) -> Need:
@@ -170,29 +171,16 @@ class Planner:
         total[[reason != "" for reason in reasons]] = np.nan
         return Round(made, verdicts, scores, total, tuple(reasons))
 
-    def _decide(self, seen: _Seen, rounds: Sequence[Round]) -> Plan | NoPlan:
+    def _decide(self, rounds: Sequence[Round]) -> Plan | NoPlan:
         """Return the best of the last round, or why there is none."""
         last = rounds[-1]
-        made, start_ns = last.candidates, last.candidates.rollouts.start_ns
+        made = last.candidates
         if last.rejected.all():
-            return NoPlan(start_ns, tell_rejections(rejections(rounds)), last.verdicts)
-        k = int(np.nanargmax(last.total_score))
-        slowdown = max((float(verdict.slowdown[k]) for verdict in last.verdicts), default=1.0)
-        # Steps that are decided keep their time: the last of them is when the plan slows down.
-        decided = 0 if seen.committed is None else seen.committed.lead[0]
-        earlier_s = decided * made.rollouts.dt * (slowdown - 1.0)
-        return Plan(
-            plan_id=next(self._plan_ids),
-            start_ns=start_ns - round(earlier_s * 1e9),
-            dt=made.rollouts.dt * slowdown,
-            actions=made.chunks.actions[k],
-            joint_position=made.trajectories.joint_position[k],
-            joint_velocity=made.trajectories.joint_velocity[k] / slowdown,
-            gripper_width=made.trajectories.gripper_width[k],
-            dream=made.rollouts.latents[k],
-            bundle_hash=made.rollouts.bundle_hash,
-            candidate=k,
-        )
+            return NoPlan(
+                made.rollouts.start_ns, tell_rejections(rejections(rounds)), last.verdicts
+            )
+        best = int(np.nanargmax(last.total_score))
+        return candidate_plan(best, next(self._plan_ids), made, last.verdicts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,3 +200,8 @@ class _Seen:
     committed: HandPoses | None
     generator: np.random.Generator
     timer: StageTimer
+
+    @property
+    def decided(self) -> int:
+        """How many steps are decided."""
+        return 0 if self.committed is None else self.committed.lead[0]

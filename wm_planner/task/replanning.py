@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,7 @@ class Replanning:
         goal: what to bring about.
         seed: with the stamp of an observation it fixes all randomness of a plan.
         look_ahead_s: how far ahead of now the executor aims.
+        choose: has the last word on each report, for evaluations of choosing; None leaves it be.
 
     Attributes:
         plan: the one in flight, or None.
@@ -52,13 +54,20 @@ class Replanning:
         delay: from frames to plans.
     """
 
-    def __init__(self, planner: Planner, goal: Goal, seed: int, look_ahead_s: float) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        goal: Goal,
+        seed: int,
+        look_ahead_s: float,
+        choose: Callable[[PlanReport], PlanReport] | None = None,
+    ) -> None:
         self.plan: Plan | None = None
         self.drift: DriftReading | None = None
         self.reasons: Counter[ReplanReason] = Counter()
         self.delay = PlanningDelay()
         self._planner, self._goal, self._seed = planner, goal, seed
-        self._look_ahead_s = look_ahead_s
+        self._look_ahead_s, self._choose = look_ahead_s, choose
         self._monitor: DriftMonitor | None = None
         self._before: tuple[Plan | None, DriftMonitor | None] = (None, None)
         self._demand: tuple[int, ReplanReason] | None = None
@@ -119,6 +128,8 @@ class Replanning:
             committed = self._committed(stamp_ns, settings)
         generator = np.random.default_rng([self._seed, stamp_ns])
         report = self._planner.plan(window, self._goal, generator, committed)
+        if self._choose is not None:
+            report = self._choose(report)
         # A stop that came while planning asks again if it still stands.
         self._interrupted, self._demand = self._demand is not None, None
         plan = report.plan
