@@ -28,6 +28,7 @@ DT, K, H, D = 0.2, 4, 8, 12
 OTHERS = ("FAR_FROM", "CYCLE")
 KINEMATIC = {reason for reason in RejectionReason if not reason.value.startswith(OTHERS)}
 OPEN = np.full(2, 0.08)
+AS_DREAMED = KinematicFilterSettings(rate_slowdown=1.0)  # nothing may be carried out slower
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,9 @@ def judge(robot, q, width=0.08, settings=None, measured=None, velocity=None, dt=
     measured = robot.rig.home if measured is None else measured
     velocity = np.zeros(len(measured)) if velocity is None else velocity
     start = StartState(measured, velocity)
-    return KinematicFilter(robot, settings).judge(JudgingContext(chunks, trajectories, start))
+    return KinematicFilter(robot, settings or AS_DREAMED).judge(
+        JudgingContext(chunks, trajectories, start)
+    )
 
 
 def about(verdicts: tuple[Verdicts, ...], reason: RejectionReason) -> Verdicts:
@@ -292,6 +295,7 @@ LIMITS = {
     "velocity_fraction": (0.2, 2.0),
     "acceleration_fraction": (0.2, 5.0),
     "jerk_fraction": (0.2, 9.0),
+    "rate_slowdown": (1.0, 3.0),
     "seam_fraction": (0.02, 2.0),
     "condition_limit": (5.0, 1e4),
     "start_jump": (0.01, 2.0),
@@ -382,6 +386,32 @@ def test_the_same_way_done_slower_never_measures_worse(robot, generator) -> None
             if one.reason in RATES:
                 assert (other.measured < one.measured).all()
                 assert not (one.accepted & ~other.accepted).any()
+
+
+@pytest.mark.parametrize("reason", ["JOINT_VELOCITY", "JOINT_ACCELERATION", "JOINT_JERK"])
+def test_what_is_too_fast_is_carried_out_just_slow_enough(robot, reason: str) -> None:
+    reason = RejectionReason(reason)
+    fast = only(robot, reason)
+    (measured,) = about(judge(robot, **fast), reason).measured
+    assert measured > 1.0
+    slower = about(judge(robot, **fast, settings=KinematicFilterSettings()), reason)
+    assert slower.accepted[0] and slower.slowdown[0] > 1.0
+    assert "times slower" in slower.sentence(0)
+    dt = fast.get("dt", DT) * slower.slowdown[0]
+    (again,) = about(judge(robot, **{**fast, "dt": dt}), reason).measured
+    assert again == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("most", "accepted"), [(1.9, False), (2.1, True)])
+def test_what_is_far_too_fast_is_rejected(robot, most: float, accepted: bool) -> None:
+    q = still(robot, 1)
+    q[0, 4:, 8] -= 2.0 * robot.velocity_limit[8] * DT
+    verdict = about(
+        judge(robot, q, settings=KinematicFilterSettings(rate_slowdown=most)),
+        RejectionReason.JOINT_VELOCITY,
+    )
+    assert verdict.accepted[0] == accepted
+    assert verdict.slowdown[0] == pytest.approx(2.0 if accepted else 1.0)
 
 
 def test_between_both_thresholds_of_singularity_the_plan_is_slower(robot) -> None:
