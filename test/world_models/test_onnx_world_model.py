@@ -82,6 +82,20 @@ def test_that_the_generator_decides_alone(model):
     assert not np.array_equal(*dream(model, goal, candidates=2))
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_that_dreams_begin_with_what_is_decided_and_still_approach_the_goal(
+    model, generator, count
+):
+    goal, committed = Goal("go home"), _poses(generator, count)
+    rollouts = model.imagine(make_window(), goal, 3, np.random.default_rng(0), committed)
+    frames = rollouts.latents.reshape(3, HORIZON, 20).astype(float)
+    for row in range(count):
+        told, nearest = actions.pack(committed)[row], np.abs(dream(model, goal)[:, row] - NOW)
+        assert np.abs(frames[:, row] - told).mean() < 0.05 < nearest.mean()
+    free = dream(model, goal)
+    np.testing.assert_array_equal(frames[:, count:], free[:, count:])  # frames of this model
+
+
 def test_that_simulate_shows_what_was_commanded(model, generator):
     start = actions.unpack(actions.pack(_poses(generator)))
     targets = HandPoses(*(np.stack([part] * 2) for part in _parts(_poses(generator, HORIZON))))

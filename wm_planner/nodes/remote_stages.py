@@ -71,12 +71,14 @@ class RemoteWorldModel(WorldModel):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        committed: HandPoses | None = None,
     ) -> Rollouts:
         request = srv.Imagine.Request(
             window=stages.window_to_message(window, _columns(window)),
             goal=stages.goal_to_message(goal),
             candidates=candidates,
             seed=_seed(generator),
+            committed=[] if committed is None else flat(actions.pack(committed)),
         )
         return self._checked(self._imagine.call(request).rollouts)
 

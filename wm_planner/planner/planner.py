@@ -90,7 +90,8 @@ class Planner:
         while True:
             attempts += 1
             with timer("imagine"):
-                rollouts = model.imagine(window, goal, self.settings.candidates, generator)
+                count = self.settings.candidates
+                rollouts = model.imagine(window, goal, count, generator, committed)
             with timer("invert"):
                 chunks = self._invert(newest, rollouts, measured, generator)
                 chunks = go_on_from(committed, chunks, measured)

@@ -65,6 +65,7 @@ class WorldModel(ABC):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        committed: HandPoses | None = None,
     ) -> Rollouts:
         """Dream K futures, as one batch, in which the goal is being reached.
 
@@ -73,6 +74,8 @@ class WorldModel(ABC):
             goal: what to reach; an empty goal dreams whatever may happen.
             candidates: K, at least 1.
             generator: source of all noise.
+            committed: where the hands will be told to be on the first d < H steps whatever is
+                dreamed, leading axis d. A model that knows no actions dreams as without.
         """
 
     @abstractmethod
