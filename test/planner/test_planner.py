@@ -344,12 +344,12 @@ def test_that_what_is_decided_comes_first_and_the_rest_is_as_dreamed(stack, wind
     free = plan(stack.planner, window).plan
     hands = stack.robot.hand_poses(made.joint_position, made.gripper_width)
     np.testing.assert_allclose(hands.position[:2], committed.position, atol=1e-3)
-    np.testing.assert_array_equal(made.dream, free.dream)
+    assert not np.array_equal(made.dream[:2], free.dream[:2])  # the dream was told
     np.testing.assert_allclose(made.joint_position[2:], free.joint_position[2:], atol=2e-3)
 
 
 def test_that_a_jump_behind_what_is_decided_is_rejected_like_any_other(stack, window):
-    committed = decided(stack, window, np.array([0.0, -0.3, 0.0]))
+    committed = decided(stack, window, np.array([0.0, -0.15, 0.0]))
     report = stack.planner.plan(window, GOAL, np.random.default_rng(0), committed)
     assert isinstance(report.plan, NoPlan)
     rates = {"SEAM", "JOINT_VELOCITY", "JOINT_ACCELERATION", "JOINT_JERK"}

@@ -82,6 +82,20 @@ def test_that_the_generator_decides_alone(model):
     assert not np.array_equal(*dream(model, goal, candidates=2))
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_that_dreams_begin_with_what_is_decided_and_still_approach_the_goal(
+    model, generator, count
+):
+    goal, committed = Goal("go home"), _poses(generator, count)
+    rollouts = model.imagine(make_window(), goal, 3, np.random.default_rng(0), committed)
+    frames = rollouts.latents.reshape(3, HORIZON, 20).astype(float)
+    for row in range(count):
+        told, nearest = actions.pack(committed)[row], np.abs(dream(model, goal)[:, row] - NOW)
+        assert np.abs(frames[:, row] - told).mean() < 0.05 < nearest.mean()
+    free = dream(model, goal)
+    np.testing.assert_array_equal(frames[:, count:], free[:, count:])  # frames of this model
+
+
 def test_that_simulate_shows_what_was_commanded(model, generator):
     start = actions.unpack(actions.pack(_poses(generator)))
     targets = HandPoses(*(np.stack([part] * 2) for part in _parts(_poses(generator, HORIZON))))
@@ -142,7 +156,7 @@ def test_that_a_restart_keeps_what_was_good_and_dreams_the_rest_anew(bundle, wei
     first = model.imagine(make_window(), goal, 3, np.random.default_rng(0)).latents
     kept, ones = np.array([0, 2, HORIZON]), np.ones(3)
     again = Restart(first, kept, ones, ones)
-    second = model.imagine(make_window(), goal, 3, np.random.default_rng(1), again).latents
+    second = model.imagine(make_window(), goal, 3, np.random.default_rng(1), restart=again).latents
     for k, count in enumerate(kept):
         np.testing.assert_array_equal(second[k, :count], first[k, :count])
         assert (second[k, count:] != first[k, count:]).any(axis=(1, 2)).all()
@@ -156,7 +170,7 @@ def test_that_keeping_nothing_is_dreaming_as_usual(model):
     nothing = Restart(np.zeros((2, HORIZON, 2, 10)), np.zeros(2, int), np.ones(2), np.ones(2))
     made = (make_window(), Goal("lift"), 2)
     one = model.imagine(*made, np.random.default_rng(3)).latents
-    other = model.imagine(*made, np.random.default_rng(3), nothing).latents
+    other = model.imagine(*made, np.random.default_rng(3), restart=nothing).latents
     np.testing.assert_array_equal(one, other)
 
 
@@ -168,7 +182,7 @@ def test_that_each_row_of_a_restart_has_its_own_noise_and_guidance(tmp_path):
     def again(noise, guidance):
         restart = Restart(old, np.zeros(3, int), np.array(noise), np.array(guidance))
         generator = np.random.default_rng(3)
-        return model.imagine(make_window(), Goal("lift"), 3, generator, restart).latents
+        return model.imagine(make_window(), Goal("lift"), 3, generator, restart=restart).latents
 
     usual, quiet = again([1.0, 1.0, 1.0], [1.0] * 3), again([1.0, 0.0, 1.0], [1.0, 1.0, 2.0])
     silent = again([0.0, 0.0, 0.0], [1.0, 1.0, 1.0])
@@ -182,7 +196,7 @@ def test_that_each_row_of_a_restart_has_its_own_noise_and_guidance(tmp_path):
 def test_that_a_restart_of_another_shape_is_refused(model):
     other = Restart(np.zeros((2, HORIZON + 1, 2, 10)), np.zeros(2, int), np.ones(2), np.ones(2))
     with pytest.raises(ShapeError, match=r"restart has dreams \(2, 6, 2, 10\), expected \(2, 5"):
-        model.imagine(make_window(), Goal("lift"), 2, np.random.default_rng(0), other)
+        model.imagine(make_window(), Goal("lift"), 2, np.random.default_rng(0), restart=other)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 2.0])

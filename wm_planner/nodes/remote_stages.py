@@ -70,6 +70,7 @@ class RemoteWorldModel(WorldModel):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        committed: HandPoses | None = None,
         restart: Restart | None = None,
     ) -> Rollouts:
         """Dream through the service, which knows no restarts: it dreams all frames anew."""
@@ -78,6 +79,7 @@ class RemoteWorldModel(WorldModel):
             goal=stages.goal_to_message(goal),
             candidates=candidates,
             seed=_seed(generator),
+            committed=[] if committed is None else flat(actions.pack(committed)),
         )
         return self._checked(self._imagine.call(request).rollouts)
 

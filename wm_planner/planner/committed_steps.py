@@ -16,8 +16,8 @@ def go_on_from(
     """Put what is decided in front of chunks that were read off dreams.
 
     The targets behind stay where the dreams have them, so that every check of the chunk judges the
-    seam too. As in real-time chunking with a frozen prefix (Black et al. 2025, arXiv 2506.07339,
-    section 4), without its inpainting.
+    seam too. The dreams were told of these steps, so that they go on from there: real-time
+    chunking with a frozen prefix (Black et al. 2025, arXiv 2506.07339).
 
     Args:
         committed: targets of the first d < H steps, leading axis d; None for no step.

@@ -122,7 +122,9 @@ class Planner:
         """Dream, read the actions off the dreams, and simulate them where anyone asks for it."""
         model, need = self.world_model, self._need
         with seen.timer("imagine"):
-            rollouts = model.imagine(seen.window, seen.goal, count, seen.generator, again)
+            rollouts = model.imagine(
+                seen.window, seen.goal, count, seen.generator, seen.committed, again
+            )
         with seen.timer("invert"):
             chunks = go_on_from(seen.committed, self._invert(seen, rollouts), seen.hands)
         with seen.timer("kinematics"):

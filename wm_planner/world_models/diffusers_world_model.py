@@ -128,6 +128,7 @@ class DiffusersWorldModel(WorldModel):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        committed: HandPoses | None = None,
         restart: Restart | None = None,
     ) -> Rollouts:
         """Dream K futures, one after the other: video models fill the memory with one.

@@ -120,6 +120,7 @@ class OnnxWorldModel(WorldModel):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        committed: HandPoses | None = None,
         restart: Restart | None = None,
     ) -> Rollouts:
         """Dream K futures, as one batch, in which the goal is being reached."""
@@ -139,6 +140,12 @@ class OnnxWorldModel(WorldModel):
         if self._hands:
             size = (self.spec.horizon, 2, self._hands.height, self._hands.width)
             conditions["hands"] = np.zeros(size, np.float32)
+        if committed is not None:
+            decided = slice(committed.lead[0])
+            conditions["targets"][decided] = actions.pack(committed)
+            conditions["targets_given"][decided] = 1.0
+            if self._hands:
+                conditions["hands"][decided] = self._hands.render(committed) / np.float32(255)
         batch = {k: np.broadcast_to(v, (candidates, *v.shape)) for k, v in conditions.items()}
         return self._dream(window, batch, candidates, generator, restart)
 

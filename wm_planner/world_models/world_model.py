@@ -65,6 +65,7 @@ class WorldModel(ABC):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        committed: HandPoses | None = None,
         restart: Restart | None = None,
     ) -> Rollouts:
         """Dream K futures, as one batch, in which the goal is being reached.
@@ -74,6 +75,8 @@ class WorldModel(ABC):
             goal: what to reach; an empty goal dreams whatever may happen.
             candidates: K, at least 1.
             generator: source of all noise.
+            committed: where the hands will be told to be on the first d < H steps whatever is
+                dreamed, leading axis d. A model that knows no actions dreams as without.
             restart: K dreams to go on from, each from its own frame; None to begin at the window.
                 A model that cannot dreams all frames anew.
         """
