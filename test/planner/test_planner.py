@@ -13,6 +13,7 @@ from painted_rig import RIG, PaintedRig, home_and_lifted, make_stack
 from wm_planner import actions
 from wm_planner.errors import BundleError
 from wm_planner.filters.filter import Filter
+from wm_planner.filters.kinematic_filter import KinematicFilter, KinematicFilterSettings
 from wm_planner.observation_history import ObservationHistory
 from wm_planner.planner import Planner, PlannerSettings
 from wm_planner.scorers.scorer import Scorer
@@ -350,7 +351,9 @@ def test_that_what_is_decided_comes_first_and_the_rest_is_as_dreamed(stack, wind
 
 def test_that_a_jump_behind_what_is_decided_is_rejected_like_any_other(stack, window):
     committed = decided(stack, window, np.array([0.0, -0.15, 0.0]))
-    report = stack.planner.plan(window, GOAL, np.random.default_rng(0), committed)
+    as_dreamed = KinematicFilter(stack.robot, KinematicFilterSettings(rate_slowdown=1.0))
+    planner = make_planner(stack, filters=[as_dreamed])
+    report = planner.plan(window, GOAL, np.random.default_rng(0), committed)
     assert isinstance(report.plan, NoPlan)
     rates = {"SEAM", "JOINT_VELOCITY", "JOINT_ACCELERATION", "JOINT_JERK"}
     assert rates & set(report.rejections)
