@@ -367,3 +367,40 @@ def test_that_a_slower_plan_keeps_the_time_of_what_is_decided(stack, window, slo
     last = made.start_ns + 2 * made.dt * 1e9  # when the last decided step is due
     assert last == pytest.approx(window.newest_stamp_ns + 2 * 0.2e9, abs=2)
     assert made.dt == pytest.approx(0.2 * slowdown)
+
+
+class Height(Scorer):
+    """Prefers candidates whose left hand is led up."""
+
+    def score(self, context):
+        return Scores("height", context.chunks.actions[:, :, 2].sum(axis=1))
+
+
+@pytest.mark.parametrize("search", ["cem", "mppi"])
+def test_that_a_search_goes_on_from_the_best_dream_and_betters_it(stack, window, search):
+    settings = {"candidates": 8, "search_iterations": 3}
+    planner = make_planner(stack, [], [Height()], search=search, **settings)
+    report = plan(planner, window)
+    dreamed, found = report.rounds
+    best = int(np.argmax(dreamed.total_score))
+    chosen = dreamed.candidates.chunks.actions[best]
+    np.testing.assert_allclose(found.candidates.chunks.actions[0], chosen, atol=1e-9)
+    assert report.plan.candidate == np.argmax(found.total_score)
+    assert found.total_score.max() > dreamed.total_score.max() + 0.005
+    assert found.candidates.rollouts.latents.shape == dreamed.candidates.rollouts.latents.shape
+    without = plan(make_planner(stack, [], [Height()], **settings), window)
+    np.testing.assert_array_equal(without.plan.actions, chosen)
+
+
+def test_that_a_search_leaves_what_is_decided(stack, window):
+    committed = decided(stack, window, np.zeros(3))
+    planner = make_planner(stack, [], [Height()], search="cem", search_position=0.05)
+    made = planner.plan(window, GOAL, np.random.default_rng(0), committed).plan
+    hands = stack.robot.hand_poses(made.joint_position, made.gripper_width)
+    np.testing.assert_allclose(hands.position[:2], committed.position, atol=1e-3)
+
+
+def test_that_a_search_is_for_plans_that_there_are(stack, window):
+    planner = make_planner(stack, [Reject([True] * 8)], search="cem", regeneration_rounds=0)
+    report = plan(planner, window)
+    assert isinstance(report.plan, NoPlan) and len(report.rounds) == 1

@@ -53,7 +53,8 @@ class PlanReport:
 
     Attributes:
         plan: what was decided.
-        rounds: the first batch, then what it became each time its rejected dreams were replaced.
+        rounds: the first batch, then what it became each time its rejected dreams were replaced,
+            then what a search near the best of them ended with.
         latency_s: over all rounds, time taken by each stage, s.
     """
 

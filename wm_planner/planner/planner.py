@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wm_planner import actions
 from wm_planner.errors import BundleError
 from wm_planner.filters.filter import Filter, JudgingContext
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics
@@ -23,6 +24,7 @@ from wm_planner.planner.plan_report import (
     tell_rejections,
 )
 from wm_planner.planner.regeneration import restart
+from wm_planner.planner.search import MotionSearch, SearchSettings, bend
 from wm_planner.planner.stage_timer import StageTimer
 from wm_planner.robot.robot_model import RobotModel
 from wm_planner.scorers.scorer import Scorer, ScoringContext
@@ -44,7 +46,7 @@ from wm_planner.world_models.world_model import WorldModel
 
 
 @dataclass(frozen=True)
-class PlannerSettings:
+class PlannerSettings(SearchSettings):
     """How a plan is made, and how much of it is carried out."""
 
     candidates: int = setting(8, minimum=1, maximum=256, help="Dreams per plan.")
@@ -108,6 +110,8 @@ class Planner:
             again = restart(candidates.rollouts, rounds[-1].verdicts, rows, len(rounds))
             candidates = candidates.replaced(rows, self._imagine(seen, len(rows), again))
             rounds.append(self._judge(seen, candidates))
+        if self.settings.search != "none" and not rounds[-1].rejected.all():
+            rounds.append(self._search(seen, rounds[-1]))
         return PlanReport(self._decide(rounds), tuple(rounds), timer.seconds)
 
     def _worth_another(self, rounds: Sequence[Round], begun_s: float) -> bool:
@@ -120,23 +124,54 @@ class Planner:
 
     def _imagine(self, seen: _Seen, count: int, again: Restart | None = None) -> Candidates:
         """Dream, read the actions off the dreams, and simulate them where anyone asks for it."""
-        model, need = self.world_model, self._need
+        model = self.world_model
         with seen.timer("imagine"):
             rollouts = model.imagine(
                 seen.window, seen.goal, count, seen.generator, seen.committed, again
             )
         with seen.timer("invert"):
             chunks = go_on_from(seen.committed, self._invert(seen, rollouts), seen.hands)
+        if not self._need:
+            return self._candidates(seen, rollouts, chunks, None)
+        with seen.timer("resimulate"):
+            simulated = model.simulate(seen.window, seen.hands, chunks, seen.generator)
+        return self._candidates(seen, rollouts, chunks, simulated)
+
+    def _search(self, seen: _Seen, found: Round) -> Round:
+        """Simulate motions near the best candidate's, each batch nearer to the good ones.
+
+        Its own motion is simulated with them: only then are their scores to be compared.
+        """
+        proposal = int(np.nanargmax(found.total_score))
+        first, search = found.candidates.chunks, MotionSearch(self.settings)
+        targets = actions.integrate(seen.hands, first.actions[proposal])
+        variance = np.broadcast_to(first.variance[proposal], first.variance.shape)
+        judged = found
+        for _ in range(self.settings.search_iterations):
+            offsets = search.ask(len(found.candidates), seen.generator)
+            moved = actions.difference(seen.hands, bend(targets, offsets))
+            chunks = replace(first, actions=moved, variance=variance)
+            chunks = go_on_from(seen.committed, chunks, seen.hands)
+            with seen.timer("search"):
+                args = (seen.window, seen.hands, chunks, seen.generator)
+                rollouts = self.world_model.simulate(*args)
+            judged = self._judge(seen, self._candidates(seen, rollouts, chunks, rollouts))
+            search.tell(offsets, judged.total_score)
+        return found if judged.rejected.all() else judged
+
+    def _candidates(
+        self, seen: _Seen, rollouts: Rollouts, chunks: ActionChunks, simulated: Rollouts | None
+    ) -> Candidates:
+        """Put together what belongs to dreams and their actions."""
         with seen.timer("kinematics"):
             joints = seen.window.newest_joint_position
             trajectories = self.robot.trajectories(chunks, seen.hands, joints)
-        if not need:
-            return Candidates(rollouts, chunks, trajectories, None, seen.decided)
-        with seen.timer("resimulate"):
-            simulated = model.simulate(seen.window, seen.hands, chunks, seen.generator)
-            inverted = self._invert(seen, simulated) if need >= Need.CHUNKS else None
-        resimulation = Resimulation(rollouts, simulated, seen.newest[0], inverted)
-        return Candidates(rollouts, chunks, trajectories, resimulation, seen.decided)
+        again, need = None, self._need
+        if simulated is not None and need:
+            with seen.timer("resimulate"):
+                inverted = self._invert(seen, simulated) if need >= Need.CHUNKS else None
+            again = Resimulation(rollouts, simulated, seen.newest[0], inverted)
+        return Candidates(rollouts, chunks, trajectories, again, seen.decided)
 
     @property
     def _need(self) -> Need:
