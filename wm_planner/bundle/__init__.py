@@ -3,6 +3,7 @@
 from wm_planner.bundle.folder import Bundle, load_bundle, write_bundle
 from wm_planner.bundle.fresh_weights import with_fresh_weights
 from wm_planner.bundle.manifest import (
+    BACKBONE,
     INVERSE_DYNAMICS,
     WORLD_MODEL,
     ActionSpec,
@@ -15,6 +16,7 @@ from wm_planner.bundle.manifest import (
 from wm_planner.bundle.pairing import mismatches, pair
 
 __all__ = [
+    "BACKBONE",
     "INVERSE_DYNAMICS",
     "WORLD_MODEL",
     "ActionSpec",

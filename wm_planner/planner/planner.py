@@ -14,6 +14,7 @@ from wm_planner.errors import BundleError
 from wm_planner.filters.filter import Filter
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics
 from wm_planner.planner.plan_report import PlanReport, rejection_reasons, tell_rejections
+from wm_planner.planner.readable_frames import check_readable, readable_frames
 from wm_planner.planner.stage_timer import StageTimer
 from wm_planner.robot.robot_model import RobotModel
 from wm_planner.scorers.scorer import Scorer, ScoringContext
@@ -58,6 +59,7 @@ class Planner:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Put the parts together; `clock` returns seconds and only measures latencies."""
+        check_readable(world_model, inverse_dynamics.spec)
         self.world_model, self.inverse_dynamics, self.robot = world_model, inverse_dynamics, robot
         self.filters, self.scorers = tuple(filters), tuple(scorers)
         self.settings = settings or PlannerSettings()
@@ -128,7 +130,8 @@ class Planner:
     ) -> ActionChunks:
         """Read actions off the dreams, each with the newest observed frame in front."""
         observed = np.repeat(newest[None], len(rollouts.latents), axis=0)
-        frames = np.concatenate([observed, rollouts.latents.astype(np.float32)], axis=1)
+        latents = np.concatenate([observed, rollouts.latents.astype(np.float32)], axis=1)
+        frames = readable_frames(self.world_model, self.inverse_dynamics.spec, latents)
         loaded, origin = self.world_model.spec.bundle_hash, rollouts.bundle_hash
         chunks = self.inverse_dynamics.invert(
             frames, measured, rollouts.dt, rollouts.start_ns, origin, generator
