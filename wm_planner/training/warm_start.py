@@ -28,6 +28,7 @@ GRAPHS = {
     "denoiser": (WORLD_MODEL, ("denoiser",)),
     "value": (WORLD_MODEL, ("value",)),
     "inverse_dynamics": (INVERSE_DYNAMICS, ("inverse_dynamics",)),
+    "pixel_inverse_dynamics": (INVERSE_DYNAMICS, ("backbone", "inverse_dynamics")),
 }
 
 
@@ -59,6 +60,16 @@ class WarmStart:
         if self._is_run:
             return tuple(json.loads((self.folder / "run.json").read_text())["vocabulary"])
         return load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).manifest.vocabulary
+
+    def holds(self, stage: str) -> bool:
+        """Return whether there are weights; inverse dynamics reads either latents or images."""
+        if not stage.endswith("inverse_dynamics"):
+            return True
+        on_pixels = stage != "inverse_dynamics"
+        if self._is_run:
+            return not on_pixels or (self.folder / stage / "model.pt").exists()
+        bundle = load_bundle(self.folder / INVERSE_DYNAMICS, INVERSE_DYNAMICS)
+        return bundle.manifest.reads_images == on_pixels
 
     def load_into(self, model: nn.Module, stage: str, vocabulary: tuple[str, ...]) -> None:
         """Copy what fits.
