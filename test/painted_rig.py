@@ -105,11 +105,20 @@ class PaintedRig(SimulatedRig):
         pass
 
 
-def write_config(folder: Path, targets: np.ndarray | None = None, text: str = "") -> Path:
-    """Write tiny bundles and a configuration for them; `text` is added to the configuration."""
+def write_config(
+    folder: Path, targets: np.ndarray | None = None, text: str = "", pixels: bool = False
+) -> Path:
+    """Write tiny bundles and a configuration for them.
+
+    Args:
+        folder: where.
+        targets: what words stand for; None for home and lifted.
+        text: added to the configuration.
+        pixels: whether inverse dynamics reads images.
+    """
     if targets is None:
         targets = np.stack([actions.pack(poses) for poses in home_and_lifted()])
-    write_tiny_bundles(folder, targets)
+    write_tiny_bundles(folder, targets, pixels=pixels)
     path = folder / "planner.yaml"
     path.write_text(
         "rig: simulated_bimanual\n"
@@ -121,8 +130,10 @@ def write_config(folder: Path, targets: np.ndarray | None = None, text: str = ""
     return path
 
 
-def make_stack(folder: Path, targets: np.ndarray | None = None, text: str = "") -> Stack:
-    return assemble(load_config(write_config(folder, targets, text)))
+def make_stack(
+    folder: Path, targets: np.ndarray | None = None, text: str = "", pixels: bool = False
+) -> Stack:
+    return assemble(load_config(write_config(folder, targets, text, pixels)))
 
 
 def open_painted_rig(description: RigDescription) -> PaintedRig:

@@ -21,7 +21,7 @@ from wm_planner.nodes.conversions import stages
 from wm_planner.nodes.conversions.arrays import flat
 from wm_planner.nodes.conversions.images import image_to_message
 from wm_planner.nodes.stage_client import StageClient
-from wm_planner.nodes.stage_specs import inverse_dynamics_spec, world_model_spec
+from wm_planner.nodes.stage_specs import world_model_spec
 from wm_planner.types import (
     ActionChunks,
     Goal,
@@ -121,7 +121,7 @@ class RemoteInverseDynamics(InverseDynamics):
 
     def invert(
         self,
-        latents: np.ndarray,
+        frames: np.ndarray,
         measured: HandPoses,
         dt: float,
         start_ns: int,
@@ -131,11 +131,12 @@ class RemoteInverseDynamics(InverseDynamics):
     ) -> ActionChunks:
         if not dreamed:
             raise ConfigurationError("the service of inverse dynamics is for dreamed frames alone")
-        # Float16 is how dreams travel; the observed frame goes along in full.
-        dreams = Rollouts(latents[:, 1:], dt, start_ns, 0, bundle_hash)
+        # Float16 is how dreams travel, and exact for levels of images; the observed frame goes
+        # along in full.
+        dreams = Rollouts(frames[:, 1:], dt, start_ns, 0, bundle_hash)
         request = srv.Invert.Request(
             rollouts=stages.rollouts_to_message(dreams),
-            newest_latents=flat(latents[0, 0], "f"),
+            newest_latents=flat(frames[0, 0], "f"),
             measured_hands=actions.pack(measured),
             seed=0 if generator is None else _seed(generator),
         )
@@ -179,7 +180,7 @@ def remote_stages(
             here already.
     """
     model = RemoteWorldModel(node, world_model_spec(bundles[WORLD_MODEL]))
-    inverse = RemoteInverseDynamics(node, inverse_dynamics_spec(bundles[INVERSE_DYNAMICS]))
+    inverse = RemoteInverseDynamics(node, InverseDynamicsSpec.of_bundle(bundles[INVERSE_DYNAMICS]))
     kept = (one for one in filters if one.needs)
     return model, inverse, (RemoteFilter(node, joint_names), *kept)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from wm_planner import actions
 from wm_planner.open_loop.calibration import LEVELS, coverage, miscalibration
-from wm_planner.open_loop.figures import LOWER, Figure
+from wm_planner.open_loop.figures import HIGHER, LOWER, Figure
 from wm_planner.open_loop.hand_errors import ERRORS, path_distance_mm
 from wm_planner.open_loop.inversion import Inverted, commanded, standing_still
 from wm_planner.open_loop.windows import Windows
@@ -52,7 +52,21 @@ def command_figures(
                         LOWER, got[..., side].size, {STILL: float(rest[..., side].mean())},
                     )
                 )  # fmt: skip
+        figures.append(_open_or_closed(source, targets[rows], still[rows], truth[rows]))
     return figures
+
+
+def _open_or_closed(source: str, targets: HandPoses, still: HandPoses, truth: HandPoses) -> Figure:
+    """Compare on which side of half the widest width that was commanded grippers are told to be."""
+    half = truth.width.max() / 2
+
+    def right(poses: HandPoses) -> float:
+        return 100 * float(((poses.width > half) == (truth.width > half)).mean())
+
+    return Figure(
+        FAMILY, f"{source}, open or closed", "% right", right(targets), HIGHER, truth.width.size,
+        {STILL: right(still)},
+    )  # fmt: skip
 
 
 def averaging_figures(

@@ -23,6 +23,7 @@ from wm_planner.planner.plan_report import (
     rejections,
     tell_rejections,
 )
+from wm_planner.planner.readable_frames import check_readable, readable_frames
 from wm_planner.planner.regeneration import restart
 from wm_planner.planner.search import MotionSearch, SearchSettings, bend
 from wm_planner.planner.stage_timer import StageTimer
@@ -77,6 +78,7 @@ class Planner:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Put the parts together; `clock` returns seconds, for latencies and the time limit."""
+        check_readable(world_model, inverse_dynamics.spec)
         self.world_model, self.inverse_dynamics, self.robot = world_model, inverse_dynamics, robot
         self.filters, self.scorers = tuple(filters), tuple(scorers)
         self.settings = settings or PlannerSettings()
@@ -181,7 +183,8 @@ class Planner:
     def _invert(self, seen: _Seen, rollouts: Rollouts) -> ActionChunks:
         """Read actions off dreams, each with the newest observed frame in front."""
         observed = np.repeat(seen.newest[None], len(rollouts.latents), axis=0)
-        frames = np.concatenate([observed, rollouts.latents.astype(np.float32)], axis=1)
+        latents = np.concatenate([observed, rollouts.latents.astype(np.float32)], axis=1)
+        frames = readable_frames(self.world_model, self.inverse_dynamics.spec, latents)
         loaded, origin = self.world_model.spec.bundle_hash, rollouts.bundle_hash
         chunks = self.inverse_dynamics.invert(
             frames, seen.hands, rollouts.dt, rollouts.start_ns, origin, seen.generator

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wm_planner.bundle import (
+    BACKBONE,
     INVERSE_DYNAMICS,
     WORLD_MODEL,
     Bundle,
@@ -154,25 +155,36 @@ def export_world_model(
 def export_inverse_dynamics(
     folder: Path, model: InverseDynamics, world_model: Bundle, facts: BundleFacts
 ) -> Bundle:
-    """Write an inverse dynamics bundle that belongs to a world model's encoder."""
+    """Write an inverse dynamics bundle.
+
+    One that reads latents belongs to a world model's encoder. One that reads images brings its
+    backbone and belongs to the camera alone.
+    """
     round_weights_to_half(model.eval())
-    its = world_model.manifest
-    window = model.settings.window
-    inputs = {"frames": torch.randn(3, window, *its.latent_shape)}
+    its, s = world_model.manifest, model.settings
+    frame, encoder_hash = its.latent_shape, its.graph_hash("encoder")
+    graphs = {}
+    if model.backbone is not None:
+        frame, encoder_hash = (1, s.channels + s.motion), ""
+        image = {"image": torch.randint(0, 256, (3, *s.image, 3), dtype=torch.uint8)}
+        graphs[BACKBONE] = _checked(
+            BACKBONE, _Method(model, model.backbone.forward), image, ("latent",), "N"
+        )
+    inputs = {"frames": torch.randn(3, s.window, *frame)}
     inputs["dreamed"] = torch.tensor([0.0, 1.0, 1.0])
     if model.flow is not None:
-        inputs["noise"] = torch.randn(3, 4, window - 1, model.settings.pose)
+        inputs["noise"] = torch.randn(3, 4, s.window - 1, s.pose)
     free = {"noise": {1: FreeAxis("D", 2, 1024)}}
     outputs = ("pose", "next_pose", "command", "log_variance", "correlation")
-    graph = _checked("inverse_dynamics", model, inputs, outputs, "N", free)
+    graphs[INVERSE_DYNAMICS] = _checked(INVERSE_DYNAMICS, model, inputs, outputs, "N", free)
     manifest = Manifest(
         kind=INVERSE_DYNAMICS, name=facts.name, rig=facts.rig, cameras=its.cameras,
-        context_frames=window, horizon=1, dt_s=facts.dt_s, latent_shape=its.latent_shape,
-        graphs={"inverse_dynamics": graph.spec}, encoder_hash=its.graph_hash("encoder"),
+        context_frames=s.window, horizon=1, dt_s=facts.dt_s, latent_shape=frame,
+        graphs={name: graph.spec for name, graph in graphs.items()}, encoder_hash=encoder_hash,
         opset=OPSET, training=facts.training,
         evaluation=facts.evaluation,
     )  # fmt: skip
-    write_bundle(folder, manifest, {"inverse_dynamics": graph.data}, facts.card)
+    write_bundle(folder, manifest, {name: g.data for name, g in graphs.items()}, facts.card)
     return load_bundle(folder, INVERSE_DYNAMICS)
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from wm_planner.errors import ConfigurationError, DataError
+from wm_planner.inverse_dynamics.optical_flow import flow_size
 from wm_planner.robot.hand_renderer import HandRenderer
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.training import inverse_dynamics_stages
@@ -35,6 +36,7 @@ from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSet
 from wm_planner.training.networks.denoiser import Denoiser, DenoiserSettings
 from wm_planner.training.networks.instruction import Instruction
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics, InverseDynamicsSettings
+from wm_planner.training.networks.pixel_backbone import SmallConvolutions
 from wm_planner.training.networks.preference import Preference
 from wm_planner.training.networks.value import Value
 from wm_planner.training.preference_training import (
@@ -47,7 +49,7 @@ from wm_planner.training.preference_training import (
 from wm_planner.training.run_record import begin_or_compare, note, of_the_run
 from wm_planner.training.samples import sampling_of
 from wm_planner.training.source import EpisodeSource
-from wm_planner.training.training_settings import TrainingSettings
+from wm_planner.training.training_settings import PIXELS, TrainingSettings
 from wm_planner.training.vocabulary import build_vocabulary
 from wm_planner.training.warm_start import WarmStart
 from wm_planner.training.windows import Windows
@@ -56,8 +58,8 @@ from wm_planner.training.world_model_training import denoiser_loss, value_loss
 
 #: Each needs those before it.
 STAGES = (
-    *("autoencoder", "inverse_dynamics", "denoiser", "inverse_dynamics_on_dreams", "value"),
-    *("preference", "instruction"),
+    *("autoencoder", "inverse_dynamics", "denoiser", "inverse_dynamics_on_dreams"),
+    *("pixel_inverse_dynamics", "value", "preference", "instruction"),
 )
 
 
@@ -105,7 +107,12 @@ class Run:
     @property
     def stages(self) -> tuple[str, ...]:
         """The stages to train, in order."""
-        return tuple(name for name in STAGES if getattr(self.settings, f"{name}_steps"))
+        without = () if self.settings.inverse_dynamics_input == PIXELS else (STAGES[4],)
+        return tuple(
+            name
+            for name in STAGES
+            if getattr(self.settings, f"{name}_steps") and name not in without
+        )
 
     def train(self, stage: str) -> nn.Module:
         """Train, continue or load one stage; its predecessors must be done."""
@@ -118,6 +125,7 @@ class Run:
             "value": self._value,
             "inverse_dynamics": self._inverse_dynamics,
             "inverse_dynamics_on_dreams": self._inverse_dynamics_on_dreams,
+            "pixel_inverse_dynamics": self._pixel_inverse_dynamics,
             "preference": self._preference,
             "instruction": self._instruction,
         }
@@ -161,7 +169,11 @@ class Run:
         return self.load(stage) if stage in self.stages else None
 
     def load_inverse_dynamics(self) -> InverseDynamics:
-        """The inverse dynamics to ship: the one that saw dreams, where there is one."""
+        """The inverse dynamics to ship: on pixels where asked for, else the one that saw dreams."""
+        if self.settings.inverse_dynamics_input == PIXELS:
+            on_pixels = self.load(STAGES[4])
+            assert isinstance(on_pixels, InverseDynamics)
+            return on_pixels
         on_dreams = (self.folder / STAGES[3] / "model.pt").exists()
         model = self.load(STAGES[3] if on_dreams else "inverse_dynamics")
         assert isinstance(model, InverseDynamics)
@@ -191,6 +203,7 @@ class Run:
             "value": self.fresh_value,
             "inverse_dynamics": self.fresh_inverse_dynamics,
             "inverse_dynamics_on_dreams": self.fresh_inverse_dynamics,
+            "pixel_inverse_dynamics": self.fresh_pixel_inverse_dynamics,
             "preference": self.fresh_preference,
             "instruction": self.fresh_instruction,
         }
@@ -234,6 +247,15 @@ class Run:
             tokens=rows * columns, channels=self.settings.channels,
             window=self.settings.inverse_dynamics_window,
             head=self.settings.inverse_dynamics_head,
+        )  # fmt: skip
+        return InverseDynamics(sizes, *self._pose_statistics)
+
+    def fresh_pixel_inverse_dynamics(self) -> InverseDynamics:
+        s, (height, width) = self.settings, self.source.frames.shape[1:3]
+        sizes = InverseDynamicsSettings(
+            tokens=1, channels=s.pixel_features, window=s.inverse_dynamics_window,
+            head=s.inverse_dynamics_head, backbone=s.pixel_backbone, image=(height, width),
+            motion=flow_size(height, width) if s.optical_flow else 0,
         )  # fmt: skip
         return InverseDynamics(sizes, *self._pose_statistics)
 
@@ -319,3 +341,10 @@ class Run:
     def _inverse_dynamics_on_dreams(self) -> tuple[nn.Module, LossFunction]:
         model = self.load("inverse_dynamics").train()
         return model.requires_grad_(), inverse_dynamics_stages.loss_on_dreams(self)
+
+    def _pixel_inverse_dynamics(self) -> tuple[nn.Module, LossFunction]:
+        model, autoencoder = self.fresh_pixel_inverse_dynamics(), self.load("autoencoder")
+        assert model.backbone is not None and isinstance(autoencoder, Autoencoder)
+        if isinstance(model.backbone.convolutions, SmallConvolutions):
+            model.backbone.convolutions.begin_with(autoencoder)
+        return model, inverse_dynamics_stages.loss_on_pixels(self)

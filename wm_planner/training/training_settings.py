@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from wm_planner.settings import setting
 from wm_planner.training.networks.denoiser import ACTIONS, PREDICTIONS
 from wm_planner.training.networks.inverse_dynamics import HEADS
+from wm_planner.training.networks.pixel_backbone import BACKBONES, SMALL
+
+LATENTS, PIXELS = INPUTS = ("latents", "pixels")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,18 @@ class TrainingSettings:
     inverse_dynamics_head: str = setting(
         "regression", choices=HEADS, help="how inverse dynamics says what may be"
     )
+    inverse_dynamics_input: str = setting(
+        LATENTS, choices=INPUTS, help="what the inverse dynamics that is exported looks at"
+    )
+    pixel_inverse_dynamics_steps: int = setting(
+        5000, minimum=1, maximum=10**7, help="optimiser steps, where the input is pixels"
+    )
+    pixel_backbone: str = setting(
+        SMALL, choices=BACKBONES, help="small begins as the autoencoder's encoder"
+    )
+    pixel_features: int = setting(512, minimum=8, maximum=8192, help="numbers made of an image")
+    pixel_batch: int = setting(128, minimum=1, maximum=10**5, help="pairs of images a step")
+    optical_flow: bool = setting(False, help="show inverse dynamics on pixels optical flow too")
     anywhere_share: float = setting(
         0.2, minimum=0.0, maximum=1.0,
         help="of inverse dynamics' windows: play and stills, where hands are anywhere",

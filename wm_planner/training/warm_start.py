@@ -30,6 +30,7 @@ GRAPHS = {
     "preference": (WORLD_MODEL, ("preference",)),
     "instruction": (WORLD_MODEL, ("instruction",)),
     "inverse_dynamics": (INVERSE_DYNAMICS, ("inverse_dynamics",)),
+    "pixel_inverse_dynamics": (INVERSE_DYNAMICS, ("backbone", "inverse_dynamics")),
 }
 
 
@@ -63,12 +64,23 @@ class WarmStart:
         return load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).manifest.vocabulary
 
     def holds(self, stage: str) -> bool:
-        """Whether there are weights for a stage; those that a bundle may lack start fresh."""
-        if stage not in OPTIONAL_GRAPHS[WORLD_MODEL]:
-            return stage in GRAPHS
+        """Whether there are weights for a stage.
+
+        Those that a bundle may lack start fresh; inverse dynamics reads either latents or images.
+        """
+        if stage not in GRAPHS:
+            return False
+        if stage in OPTIONAL_GRAPHS[WORLD_MODEL]:
+            if self._is_run:
+                return (self.folder / stage / "model.pt").exists()
+            return stage in load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).graphs
+        if not stage.endswith("inverse_dynamics"):
+            return True
+        on_pixels = stage != "inverse_dynamics"
         if self._is_run:
-            return (self.folder / stage / "model.pt").exists()
-        return stage in load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).graphs
+            return not on_pixels or (self.folder / stage / "model.pt").exists()
+        bundle = load_bundle(self.folder / INVERSE_DYNAMICS, INVERSE_DYNAMICS)
+        return bundle.manifest.reads_images == on_pixels
 
     def load_into(self, model: nn.Module, stage: str, vocabulary: tuple[str, ...]) -> None:
         """Copy what fits.
