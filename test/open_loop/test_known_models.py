@@ -24,6 +24,7 @@ from wm_planner.open_loop.inversion import commanded
 from wm_planner.open_loop.models import Reader
 from wm_planner.open_loop.steering import cross_swap, ratio_figures, task_figures
 from wm_planner.open_loop.windows import WindowSizes, draw_windows
+from wm_planner.types import HandPoses
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel
 
 POSES = np.zeros((2, 20))
@@ -95,9 +96,20 @@ def test_commands_read_off_real_frames_and_acted_dreams_are_right(windows, dream
 def test_paths_read_off_acted_dreams_are_right(windows, dreams, read):
     targets = read(windows, dreams.acted, dreams.newest).targets
     every = np.ones(COUNT, bool)
-    (figure,) = path_figures(windows, {"frames": targets}, {"frames": every})
-    assert figure.value < 2.0 < 20 < figure.baselines["standing still"]
-    assert figure.value <= figure.baselines["without warping"] * np.sqrt(2)
+    figures = path_figures(windows, {"frames": targets}, {"frames": every})
+    assert [figure.name.split()[1] for figure in figures] == ["left", "right"]
+    for figure in figures:
+        assert figure.value < 2.0 < 20 < figure.baselines["standing still"]
+        assert figure.value <= figure.baselines["without warping"] * np.sqrt(2)
+
+
+def test_a_hand_that_is_read_wrongly_does_not_touch_the_others_path(windows, dreams, read):
+    targets = read(windows, dreams.acted, dreams.newest).targets
+    moved = targets.position + np.array([[0.0], [0.1]])  # the right hand
+    wrong = HandPoses(moved, targets.rotation, targets.width)
+    every = np.ones(COUNT, bool)
+    left, right = path_figures(windows, {"frames": wrong}, {"frames": every})
+    assert left.value < 2.0 < 50 < right.value
 
 
 def test_nothing_is_said_about_sources_without_windows(windows, dreams, read):

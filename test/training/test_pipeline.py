@@ -128,7 +128,7 @@ def test_a_warm_start_takes_over_every_weight_that_matters(finished, tmp_path, s
     assert again.vocabulary == ("a", "cube", "lift")
     for stage in filter(again.start.holds, GRAPHS):
         model = again.fresh(stage)
-        again.start.load_into(model, stage, again.vocabulary)
+        again.start.load_into(model, stage, again.vocabulary, again.settings.rig)
         new = dict(model.named_parameters())
         shipping = {"inverse_dynamics": "inverse_dynamics_on_dreams"}.get(stage, stage)
         for name, value in finished.load(shipping).named_parameters():
@@ -145,12 +145,28 @@ def test_a_warm_start_takes_over_every_weight_that_matters(finished, tmp_path, s
     assert str(tmp_path) not in started_from  # cards do not tell where things were on a disk
 
 
+def test_a_warm_start_for_another_rig_keeps_the_statistics_of_its_own_recordings(finished):
+    start = WarmStart(finished.folder)
+    statistics = {
+        "autoencoder": ["mean_image", "mean_patches"],
+        "denoiser": ["target_mean", "target_std"],
+        "inverse_dynamics": ["mean", "std"],
+    }
+    for stage, names in statistics.items():
+        for rig, kept in ((TINY.rig, False), ("another_rig", True)):
+            model = finished.fresh(stage)
+            for name in names:
+                model.get_buffer(name).fill_(7)
+            start.load_into(model, stage, finished.vocabulary, rig)
+            assert [bool(model.get_buffer(n).eq(7).all()) for n in names] == [kept] * 2, stage
+
+
 def test_a_warm_start_refuses_other_folders_and_other_architectures(finished, tmp_path, source):
     with pytest.raises(DataError, match="neither a training run"):
         WarmStart(tmp_path)
     wide = Run(tmp_path / "wide", dataclasses.replace(TINY, channels=8), source)
     with pytest.raises(DataError, match="no weight of its value fits"):
-        WarmStart(finished.folder).load_into(torch.nn.Linear(2, 2), "value", wide.vocabulary)
+        WarmStart(finished.folder).load_into(torch.nn.Linear(2, 2), "value", wide.vocabulary, "any")
 
 
 def test_a_fresh_weights_control_finds_enough_weights(finished, tmp_path, source):

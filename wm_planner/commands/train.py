@@ -139,5 +139,8 @@ def open_run(  # type: ignore[no-untyped-def]
         "frames": len(source.frames),
         "sha256": " ".join(dataset.content_hash for dataset in datasets),
     }
+    origins = [dataset.origin.sentence for dataset in datasets if dataset.origin]
+    if origins:
+        facts["origins"] = origins
     start = WarmStart(start_from) if start_from else None
     return Run(out, settings, source, facts, start)

@@ -61,7 +61,7 @@ class ResultBuilder:
         """Take a plan's comparison with what came."""
         cycle = self._cycles.get(foresight.stamp_ns)
         if cycle is not None:
-            names = ("steps", "distance", "standing", "dtw", "dtw_standing")
+            names = ("steps", "distance", "standing", "dtw", "dtw_standing", "dtw_copying")
             told = {name: getattr(foresight, name) for name in names}
             errors = {
                 name: list(getattr(foresight, name)) for name in ("dream_error", "copy_error")

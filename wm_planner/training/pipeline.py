@@ -132,7 +132,7 @@ class Run:
         torch.manual_seed(self.settings.seed)
         model, loss = build[stage]()
         if self.start and self.start.holds(stage):
-            self.start.load_into(model, stage, self.vocabulary)
+            self.start.load_into(model, stage, self.vocabulary, self.settings.rig)
         model.to(self.device)
         if self.settings.compile:
             model.compile()

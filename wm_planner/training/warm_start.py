@@ -82,13 +82,26 @@ class WarmStart:
         bundle = load_bundle(self.folder / INVERSE_DYNAMICS, INVERSE_DYNAMICS)
         return bundle.manifest.reads_images == on_pixels
 
-    def load_into(self, model: nn.Module, stage: str, vocabulary: tuple[str, ...]) -> None:
+    @property
+    def rig(self) -> str:
+        """Whose recordings the weights were trained on."""
+        if self._is_run:
+            return str(json.loads((self.folder / "run.json").read_text())["settings"]["rig"])
+        return load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).manifest.rig
+
+    def load_into(
+        self, model: nn.Module, stage: str, vocabulary: tuple[str, ...], rig: str
+    ) -> None:
         """Copy what fits.
+
+        Weights go with the mean image and the poses' statistics that they were trained with, so
+        those are copied too; but another rig sees and does other things, and keeps its own.
 
         Args:
             model: freshly built network of the stage.
             stage: one of `GRAPHS`.
             vocabulary: the model's words; known ones keep their weights, new ones start fresh.
+            rig: whose recordings the model will be trained on.
 
         Raises:
             DataError: nothing fits, so the folder holds another architecture.
@@ -102,6 +115,9 @@ class WarmStart:
                 if word in self.vocabulary:
                     columns[:, new] = old[:, self.vocabulary.index(word)]
             weights["words.weight"] = columns
+        if rig != self.rig:
+            statistics = {name for name, _ in model.named_buffers()}
+            weights = {k: v for k, v in weights.items() if k not in statistics}
         fitting = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
         if not fitting:
             raise DataError(f"{self.folder}: no weight of its {stage} fits this configuration")
