@@ -184,6 +184,15 @@ def test_that_the_next_plan_is_asked_for_early_enough(replanning):
     assert reasons == [None] * 8 + [ReplanReason.PLAN_ENDING]  # 3 of 12 steps ahead
 
 
+def test_that_the_longest_delays_leave_half_a_plan_to_itself(replanning):
+    replanning._planner.settings = PlannerSettings(execute_steps=12)
+    loop = Loop(replanning, ReplanningSettings(longest_delay=60.0), delay_ns=30 * SECOND)
+    plan = loop.make(NOW)
+    reasons = [loop.due(dreamed(plan, step), NOW + step * STEP) for step in range(1, 7)]
+    assert reasons == [None] * 5 + [ReplanReason.PLAN_ENDING]
+    assert replanning._committed(NOW + STEP, loop.settings).lead == (6,)
+
+
 def test_that_a_waiting_planner_plans_at_rest_and_starts_when_it_is_done(replanning):
     loop = Loop(replanning, WAITING, delay_ns=3 * STEP)
     plan = loop.make(NOW)

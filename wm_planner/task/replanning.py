@@ -177,7 +177,8 @@ class Replanning:
             return len(plan.actions) + 1.0  # a step later the arms have come to rest
         steps = min(self._planner.settings.execute_steps, len(plan.actions))
         ahead = self.delay_s(settings) / plan.dt  # the next plan must be there before the end
-        return max(min(float(steps), len(plan.actions) - ahead), 1.0)
+        # But not for the sake of plans that come too late anyway: they would be all there is.
+        return min(float(steps), max(len(plan.actions) - ahead, len(plan.actions) / 2))
 
     def _committed(self, stamp_ns: int, settings: ReplanningSettings) -> HandPoses | None:
         """Where the hands will have been told to be until a new plan can change it; (d,) or None.
@@ -188,7 +189,8 @@ class Replanning:
         if plan is None or plan.end_ns <= stamp_ns:
             return None
         until_s = self.delay_s(settings) + self._look_ahead_s
-        count = min(int(until_s / dt + STAMP_TOLERANCE), self._planner.world_model.spec.horizon - 1)
+        most = self._planner.world_model.spec.horizon // 2  # half a plan is to be its own
+        count = min(int(until_s / dt + STAMP_TOLERANCE), most)
         if count < 1:
             return None
         times_ns = stamp_ns + dt * 1e9 * np.arange(1, count + 1)
