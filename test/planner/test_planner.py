@@ -414,3 +414,12 @@ def test_an_inverse_that_reads_images_plans_as_one_that_reads_latents(stack, win
     assert all(isinstance(made, Plan) for made in plans)
     np.testing.assert_array_equal(plans[0].dream, plans[1].dream)
     np.testing.assert_allclose(plans[0].actions, plans[1].actions, atol=1e-3)
+
+
+@pytest.mark.parametrize(("cost", "chosen"), [(0.0, 1), (1.0, 0)])
+def test_that_what_has_to_be_slowed_down_is_chosen_for_a_reason(stack, window, cost, chosen):
+    parts = [Slow(1.0, 1.5)], [Prefer(1.0, 1.2)]
+    report = plan(make_planner(stack, *parts, candidates=2, slowdown_cost=cost), window)
+    assert report.plan.candidate == chosen
+    pace = {scores.scorer: scores.contribution for scores in report.scores}["pace"]
+    np.testing.assert_allclose(pace, [0.0, -0.5 * cost])

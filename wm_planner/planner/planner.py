@@ -41,6 +41,7 @@ from wm_planner.types import (
     Resimulation,
     Restart,
     Rollouts,
+    Scores,
     StartState,
 )
 from wm_planner.world_models.world_model import WorldModel
@@ -52,6 +53,10 @@ class PlannerSettings(SearchSettings):
 
     candidates: int = setting(8, minimum=1, maximum=256, help="Dreams per plan.")
     execute_steps: int = setting(4, minimum=1, maximum=256, help="Steps before looking again.")
+    slowdown_cost: float = setting(
+        1.0, minimum=0.0, maximum=1000.0,
+        help="Score that a plan loses where filters ask for twice the time; in proportion else.",
+    )  # fmt: skip
     regeneration_rounds: int = setting(
         2, minimum=0, maximum=10, help="How often rejected dreams are replaced before giving up."
     )
@@ -205,7 +210,9 @@ class Planner:
         with seen.timer("score"):
             steps, model = self.settings.execute_steps, self.world_model
             scoring = ScoringContext(made.rollouts, chunks, seen.goal, model, steps, again)
-            scores = tuple(scorer.score(scoring) for scorer in self.scorers)
+            slower = np.max([v.slowdown for v in verdicts], axis=0, initial=1.0) - 1.0
+            pace = Scores("pace", np.full(len(made), -self.settings.slowdown_cost) * slower)
+            scores = (*(scorer.score(scoring) for scorer in self.scorers), pace)
         total = sum((s.contribution for s in scores), np.zeros(len(made)))
         reasons = rejection_reasons(verdicts, total)
         total[[reason != "" for reason in reasons]] = np.nan
