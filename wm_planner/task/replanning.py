@@ -17,6 +17,7 @@ from wm_planner.task.planning_delay import PlanningDelay
 from wm_planner.types import Goal, HandPoses, ObservationWindow, Plan, ReplanReason
 
 STAMP_TOLERANCE = 0.02  # of a step: by how much a stamp may be early
+FRAME_TOLERANCE = 0.25  # the same for frames, which come when they come: waiting costs a whole one
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Replanning:
         self.drift = self._monitor.read(latent, stamp_ns)
         if self._demand is not None and stamp_ns > self._demand[0] > plan.start_ns:
             return self._demand[1]
-        followed = (stamp_ns - plan.start_ns) * 1e-9 / plan.dt + STAMP_TOLERANCE
+        followed = (stamp_ns - plan.start_ns) * 1e-9 / plan.dt + FRAME_TOLERANCE
         # The frame itself must show what the steps have done, not only the clock say so.
         if followed >= self._steps_to_follow(plan, settings):
             return ReplanReason.PLAN_ENDING
