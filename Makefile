@@ -69,7 +69,7 @@ $(DONE)/test: pyproject.toml | $(DONE)/environment
 $(DONE)/torch: pyproject.toml tools/install_torch.sh | $(DONE)/environment
 	@tools/install_torch.sh $(PYTHON)
 	@tools/quietly.sh "Installing training tools" \
-		$(PYTHON) -m pip install $$($(PYTHON) tools/requirements.py train diffusers lpips)
+		$(PYTHON) -m pip install $$($(PYTHON) tools/requirements.py train diffusers lpips efficientnet)
 	@touch $@
 
 .PHONY: help demo test check lint fast-test build colcon-test test-pythons clean

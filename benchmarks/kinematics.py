@@ -17,6 +17,7 @@ import numpy as np
 import pinocchio as pin
 
 from wm_planner import actions
+from wm_planner.filters.filter import JudgingContext
 from wm_planner.filters.kinematic.clearance import clearance
 from wm_planner.filters.kinematic.motion import motion
 from wm_planner.filters.kinematic_filter import CHECKS, KinematicFilter
@@ -93,7 +94,7 @@ def one_by_one(
             chunks, actions=chunks.actions[one], variance=chunks.variance[one]
         )
         values = {field: array[one] for field, array in vars(trajectories).items()}
-        verdicts = judge.judge(chunk, JointTrajectories(**values), start)
+        verdicts = judge.judge(JudgingContext(chunk, JointTrajectories(**values), start))
         columns.append([verdict.measured[0] for verdict in verdicts])
     return np.array(columns).T
 
@@ -124,13 +125,14 @@ def main(arguments: argparse.Namespace) -> None:
     chunks = ActionChunks(relative, np.ones_like(relative), 0.2, 0, "")
     trajectories = robot.trajectories(chunks, start, home)
     kinematic_filter, rest = KinematicFilter(robot), StartState(home, np.zeros(len(home)))
+    judged = JudgingContext(chunks, trajectories, rest)
     path = np.concatenate([np.broadcast_to(home, q[:, :1].shape), q], axis=1)
     widths = np.zeros((count, steps + 1, 2))
     dense = (
         path[:, :-1, None] + (np.arange(1, 33) / 32)[:, None] * np.diff(path, axis=1)[:, :, None]
     )
     dense = dense.reshape(-1, len(home))
-    verdicts = kinematic_filter.judge(chunks, trajectories, rest)
+    verdicts = kinematic_filter.judge(judged)
     together = np.stack([verdict.measured for verdict in verdicts])
     alone = one_by_one(kinematic_filter, chunks, trajectories, rest)
     print(f"verdicts agree with those one by one within {np.abs(together - alone).max():.1e}")
@@ -157,7 +159,7 @@ def main(arguments: argparse.Namespace) -> None:
             "verdicts, one by one": lambda: one_by_one(
                 kinematic_filter, chunks, trajectories, rest
             ),
-            "verdicts, batched": lambda: kinematic_filter.judge(chunks, trajectories, rest),
+            "verdicts, batched": lambda: kinematic_filter.judge(judged),
         },
         arguments.repetitions,
     )

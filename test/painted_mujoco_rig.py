@@ -24,7 +24,8 @@ class PaintedMujocoRig(MujocoRig):
     def render(
         self, camera: str, height: int | None = None, width: int | None = None
     ) -> np.ndarray:
-        assert height and width
+        height = height or self.settings.image_height
+        width = width or self.settings.image_width
         position, _, opening = self.joint_state()
         small = picture(actions.pack(ROBOT.hand_poses(position, opening)))
         return np.kron(small, np.ones((height // HEIGHT, width // WIDTH, 1), np.uint8))

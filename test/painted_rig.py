@@ -80,6 +80,18 @@ class PaintedRig(SimulatedRig):
         position = ROBOT.hand_poses(self._joints, self._width).position
         return bool(np.linalg.norm(position - target.position, axis=1).max() < 0.01)
 
+    def way_left(self) -> float:
+        target = home_and_lifted()[self.task == "lift"]
+        position = ROBOT.hand_poses(self._joints, self._width).position
+        away = np.linalg.norm(position - target.position, axis=1).max()
+        return 0.0 if self.succeeded() else float(away)
+
+    def snapshot(self) -> dict[str, object]:
+        return {**vars(self), "commands": list(self.commands)}
+
+    def restore(self, snapshot: dict[str, object]) -> None:
+        vars(self).update({**snapshot, "commands": list(snapshot["commands"])})
+
     def instruction(self, task: str) -> str:
         return {"lift": "lift both hands", "home": "go home"}[task]
 
@@ -93,11 +105,20 @@ class PaintedRig(SimulatedRig):
         pass
 
 
-def write_config(folder: Path, targets: np.ndarray | None = None, text: str = "") -> Path:
-    """Write tiny bundles and a configuration for them; `text` is added to the configuration."""
+def write_config(
+    folder: Path, targets: np.ndarray | None = None, text: str = "", pixels: bool = False
+) -> Path:
+    """Write tiny bundles and a configuration for them.
+
+    Args:
+        folder: where.
+        targets: what words stand for; None for home and lifted.
+        text: added to the configuration.
+        pixels: whether inverse dynamics reads images.
+    """
     if targets is None:
         targets = np.stack([actions.pack(poses) for poses in home_and_lifted()])
-    write_tiny_bundles(folder, targets)
+    write_tiny_bundles(folder, targets, pixels=pixels)
     path = folder / "planner.yaml"
     path.write_text(
         "rig: simulated_bimanual\n"
@@ -109,8 +130,10 @@ def write_config(folder: Path, targets: np.ndarray | None = None, text: str = ""
     return path
 
 
-def make_stack(folder: Path, targets: np.ndarray | None = None, text: str = "") -> Stack:
-    return assemble(load_config(write_config(folder, targets, text)))
+def make_stack(
+    folder: Path, targets: np.ndarray | None = None, text: str = "", pixels: bool = False
+) -> Stack:
+    return assemble(load_config(write_config(folder, targets, text, pixels)))
 
 
 def open_painted_rig(description: RigDescription) -> PaintedRig:

@@ -18,7 +18,7 @@ TIERS = [
     ({"types", "errors", "settings", "share_folder"}, True),
     (
         {"actions", "bundle", "registry", "robot", "onnx_session"}
-        | {"video_pipeline", "images", "films", "messages"},
+        | {"video_pipeline", "images", "films", "messages", "words"},
         True,
     ),
     ({"world_models", "inverse_dynamics", "filters", "scorers", "rigs"}, False),

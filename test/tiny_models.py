@@ -15,6 +15,7 @@ import onnx
 from onnx import numpy_helper
 
 from wm_planner.bundle import (
+    BACKBONE,
     INVERSE_DYNAMICS,
     WORLD_MODEL,
     CameraSpec,
@@ -44,8 +45,9 @@ def picture(packed: np.ndarray) -> np.ndarray:
 
 
 def write_tiny_bundles(
-    folder: Path, targets: np.ndarray, speed: float = 0.2, noise: float = 1e-3, rig: str = RIG
-) -> tuple[Path, Path]:
+    folder: Path, targets: np.ndarray, speed: float = 0.2, noise: float = 1e-3, rig: str = RIG,
+    pixels: bool = False,
+) -> tuple[Path, Path]:  # fmt: skip
     """Write a world model and an inverse dynamics bundle.
 
     Args:
@@ -54,6 +56,7 @@ def write_tiny_bundles(
         speed: share of the way that a dream goes per step.
         noise: how much of the noise stays in the dreams.
         rig: name of the rig.
+        pixels: whether inverse dynamics reads images; its backbone then is the encoder.
 
     Returns:
         Folders of the world model and of the inverse dynamics model.
@@ -78,9 +81,11 @@ def write_tiny_bundles(
     )
     world_model = write_bundle(folder / "world_model", manifest, graphs, "# Tiny\n")
     name = "inverse_dynamics"
-    graph = build_graph(*inverse_dynamics_graph())
-    spec: dict[str, GraphSpec] = {name: describe_graph(f"{name}.onnx", graph)}
-    encoder_hash = _hash_of(world_model / "encoder.onnx")
+    inverse = {name: build_graph(*inverse_dynamics_graph())}
+    if pixels:
+        inverse[BACKBONE] = graphs["encoder"]
+    spec: dict[str, GraphSpec] = {n: describe_graph(f"{n}.onnx", g) for n, g in inverse.items()}
+    encoder_hash = "" if pixels else _hash_of(world_model / "encoder.onnx")
     manifest = Manifest(
         kind=INVERSE_DYNAMICS,
         name="tiny",
@@ -94,7 +99,7 @@ def write_tiny_bundles(
         encoder_hash=encoder_hash,
         opset=17,
     )
-    return world_model, write_bundle(folder / name, manifest, {name: graph}, "# Tiny\n")
+    return world_model, write_bundle(folder / name, manifest, inverse, "# Tiny\n")
 
 
 def build_graph(text: str, weights: dict[str, np.ndarray]) -> bytes:

@@ -24,10 +24,16 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "filters": {
         "kinematic": "wm_planner.filters.kinematic_filter:KinematicFilter",
         "dtw": "wm_planner.filters.dtw_filter:DtwFilter",
+        "cycle": "wm_planner.filters.cycle_filter:CycleFilter",
     },
     "scorers": {
         "value": "wm_planner.scorers.value_scorer:ValueScorer",
         "image_goal": "wm_planner.scorers.image_goal_scorer:ImageGoalScorer",
+        "confidence": "wm_planner.scorers.confidence_scorer:ConfidenceScorer",
+        "smoothness": "wm_planner.scorers.smoothness_scorer:SmoothnessScorer",
+        "preference": "wm_planner.scorers.preference_scorer:PreferenceScorer",
+        "instruction": "wm_planner.scorers.instruction_scorer:InstructionScorer",
+        "cycle": "wm_planner.scorers.cycle_scorer:CycleScorer",
     },
     "rigs": {
         "mujoco": "wm_planner.rigs.mujoco_rig:MujocoRig",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from painted_rig import PaintedRig, home_and_lifted, make_stack
@@ -15,6 +17,13 @@ from wm_planner.types import Goal, NoPlan, Plan
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     return make_stack(tmp_path_factory.mktemp("stack"))
+
+
+def with_replanning(stack, **settings):
+    replanning = dataclasses.replace(stack.config.replanning, **settings)
+    return dataclasses.replace(
+        stack, config=dataclasses.replace(stack.config, replanning=replanning)
+    )
 
 
 def test_that_the_task_is_done_because_it_was_asked_for(stack):
@@ -43,6 +52,103 @@ def test_that_an_untouched_goal_image_works_too(stack):
     rig._joints, rig._width = joints[0, 0], lifted.width
     goal = Goal(image=rig.observe().images["head"])
     assert run_episode(stack, rig, goal, "lift", 3).success
+
+
+def test_that_the_model_s_past_is_what_was_seen_and_done_never_what_it_dreamed(stack, monkeypatch):
+    """The rig does less than it is told, and looks otherwise than dreamed; windows hold that."""
+
+    class Sluggish(PaintedRig):
+        def reset(self, task, seed):
+            super().reset(task, seed)
+            self.seen, self.done = {}, []
+
+        def observe(self):
+            observation = super().observe()
+            image = np.maximum(observation.images["head"], 1) - 1
+            self.seen[observation.stamp_ns] = dataclasses.replace(
+                observation, images={"head": image}
+            )
+            return self.seen[observation.stamp_ns]
+
+        def apply(self, command):
+            less = self._joints + 0.3 * (command.joint_position - self._joints)
+            self.done.append(super().apply(dataclasses.replace(command, joint_position=less)))
+            return self.done[-1]
+
+    rig, windows, imagine = Sluggish(), [], stack.world_model.imagine
+
+    def listen(window, *rest):
+        windows.append(window)
+        return imagine(window, *rest)
+
+    monkeypatch.setattr(stack.world_model, "imagine", listen)
+    settings = EpisodeSettings(time_limit_s=4.0, latency_s=0.4)
+    run_episode(stack, rig, Goal("lift both hands"), "lift", 3, settings)
+    later = [window for window in windows if window.stamps_ns[0] >= 0]
+    compared = 0
+    for window in later:
+        before, now = (rig.seen[stamp] for stamp in window.stamps_ns)
+        for row, observation in enumerate((before, now)):
+            np.testing.assert_array_equal(window.images["head"][row], observation.images["head"])
+            np.testing.assert_array_equal(window.joint_position[row], observation.joint_position)
+        by_then = [command for command in rig.done if command.stamp_ns <= now.stamp_ns]
+        if not by_then:
+            continue
+        done, compared = by_then[-1], compared + 1
+        measured = stack.robot.hand_poses(before.joint_position, before.gripper_width)
+        reached = stack.robot.hand_poses(done.joint_position, done.gripper_width)
+        np.testing.assert_allclose(window.actions[0], actions.encode(measured, reached), atol=1e-12)
+    assert compared >= 3
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+@pytest.mark.parametrize("latency_s", [0.2, 0.4])
+def test_that_plans_may_take_time_and_commands_do_not_jump(stack, asynchronous, latency_s):
+    rig = PaintedRig()
+    slow = with_replanning(stack, asynchronous=asynchronous, on_drift="ignore")
+    settings = EpisodeSettings(latency_s=latency_s)
+    result = run_episode(slow, rig, Goal("lift both hands"), "lift", 3, settings)
+    assert result.success
+    assert result.duration_s > latency_s
+    assert not result.refusals
+    assert rig.commands[0].stamp_ns >= latency_s * 1e9  # nothing moves before the first plan
+    stamps = np.array([command.stamp_ns for command in rig.commands]) * 1e-9
+    velocity = np.array([command.joint_velocity for command in rig.commands])
+    near = np.diff(stamps) < 1.5 * stack.config.executor.period_s
+    jumps = np.abs(np.diff(velocity, axis=0))[near]
+    allowed = stack.config.executor.acceleration_fraction * stack.robot.acceleration_limit
+    assert (jumps <= allowed * stack.config.executor.period_s + 1e-6).all()
+
+
+def test_that_latency_is_simulated_time_alone(stack):
+    def durations(latency_s):
+        settings = EpisodeSettings(latency_s=latency_s)
+        rig = PaintedRig()
+        result = run_episode(stack, rig, Goal("lift both hands"), "lift", 3, settings)
+        return result.duration_s, [command.stamp_ns for command in rig.commands]
+
+    assert durations(0.3) == durations(0.3)
+    assert durations(0.0)[0] < durations(0.4)[0]
+
+
+@pytest.mark.parametrize(
+    ("on_drift", "end"), [("stop", "drift"), ("replan", "time limit"), ("ignore", "time limit")]
+)
+def test_that_frames_that_leave_the_dream_are_dealt_with_as_set(stack, on_drift, end):
+    class Stuck(PaintedRig):  # the arms do nothing, so no dream comes true
+        def apply(self, command):
+            return super().apply(dataclasses.replace(command, joint_position=self._joints))
+
+    settings = EpisodeSettings(time_limit_s=4.0)
+    stuck = with_replanning(stack, on_drift=on_drift, drift_limit=0.5, drift_band=0.5)
+    result = run_episode(stuck, Stuck(), Goal("lift both hands"), "lift", 3, settings)
+    assert result.end == end
+    assert result.drifted_s
+    assert ("DRIFT" in result.replans) == (on_drift == "replan")
+    assert result.replans["NEW_GOAL"] == 1
+    assert sum(result.replans.values()) == result.plans + result.no_plans
+    if on_drift == "replan":  # not more often than every drift_pause steps
+        assert result.replans["DRIFT"] <= 4.0 / (3 * 0.2)
 
 
 def test_that_the_seed_decides_everything(stack):
@@ -81,13 +187,14 @@ def test_that_what_cannot_be_done_ends_without_a_plan(tmp_path):
     home, lifted = home_and_lifted()
     beyond = actions.pack(lifted)
     beyond[[2, 12]] = 1.9  # m, far above the workspace
-    stack = make_stack(tmp_path, np.stack([actions.pack(home), beyond]))
+    text = "planner: {regeneration_rounds: 2, regeneration_time: 0.0}\n"
+    stack = make_stack(tmp_path, np.stack([actions.pack(home), beyond]), text)
     rig = PaintedRig()
     settings = EpisodeSettings(no_plan_limit=3)
     result = run_episode(stack, rig, Goal("lift both hands"), "lift", 3, settings)
     assert result.end == "no plan"
     assert result.no_plans == 3
-    assert sum(result.rejections.values()) == 3 * 8 * 2
+    assert sum(result.rejections.values()) == 3 * 8 * 3  # each dream was replaced twice
     assert rig.commands == []
 
 

@@ -12,7 +12,7 @@ from wm_planner.closed_loop.evaluation import (
     open_simulated_rig,
     run_evaluation,
 )
-from wm_planner.errors import BundleError, ConfigurationError
+from wm_planner.errors import BundleError, ConfigurationError, UnknownNameError
 from wm_planner.robot.rig_description import find_rig
 
 
@@ -55,8 +55,24 @@ def test_that_training_seeds_are_refused(config, seed):
         Evaluation(config, open_painted_rig, "lift", 3, seed=seed)
 
 
+@pytest.mark.parametrize(("seed", "refused"), [(900_000, False), (899_999, True), (999_998, True)])
+def test_that_validation_takes_validation_seeds_alone(config, seed, refused):
+    if refused:
+        with pytest.raises(ConfigurationError, match="expected validation seeds, 900000 to 999999"):
+            Evaluation(config, open_painted_rig, "lift", 3, seed=seed, validation=True)
+    else:
+        Evaluation(config, open_painted_rig, "lift", 3, seed=seed, validation=True)
+
+
+def test_that_an_unknown_choice_is_refused(config):
+    with pytest.raises(UnknownNameError, match="Did you mean 'oracle'"):
+        Evaluation(config, open_painted_rig, "lift", 3, choice="oracel")
+
+
 def test_that_one_thread_is_used(config):
-    assert Evaluation(config, open_painted_rig, "lift", 3).config.onnx.threads == 1
+    used = Evaluation(config, open_painted_rig, "lift", 3).config
+    assert used.onnx.threads == 1
+    assert used.planner.regeneration_time == 0.0 < config.planner.regeneration_time
 
 
 def test_which_goal_is_given():

@@ -56,6 +56,20 @@ def test_the_summary_of_three_episodes():
     assert (summary["plans"], summary["no_plans"]) == (9, 3)
 
 
+def test_that_replans_are_added_up_and_that_only_drift_after_a_disturbance_notices_it():
+    disturbed = Disturbed("object_moved", True, 2.0, "cube", "")
+    results = [
+        make_result(1, disturbed=disturbed, drifted_s=[1.0, 2.6], replans={"NEW_GOAL": 1}),
+        make_result(2, disturbed=disturbed, drifted_s=[1.0], replans={"NEW_GOAL": 1, "DRIFT": 2}),
+        make_result(3, disturbed=disturbed, drifted_s=[3.0, 4.0]),
+    ]
+    summary = summarise(results)
+    assert summary["replans"] == {"NEW_GOAL": 2, "DRIFT": 2}
+    assert summary["drifted"] == 5
+    assert summary["disturbed"]["noticed"] == 2
+    assert summary["disturbed"]["noticed_after_s"] == pytest.approx(0.8)
+
+
 def test_the_summary_of_nothing():
     summary = summarise([])
     assert summary["success_rate"] == 0.0

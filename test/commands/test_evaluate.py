@@ -43,6 +43,47 @@ def test_that_results_are_written_and_told(evaluate, tmp_path, capsys, monkeypat
     assert again["results"][:2] == data["results"]
 
 
+def test_that_latency_and_what_drift_leads_to_are_part_of_the_question(
+    evaluate, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("wm_planner.closed_loop.evaluation.run_evaluation", run_in_this_process)
+    path = tmp_path / "results.json"
+    asked = ("--episodes", "1", "--candidates", "3", "--json", str(path), "--latency", "0.4")
+    assert evaluate(*asked, "--on-drift", "stop") == 0
+    data = json.loads(path.read_text())
+    assert (data["latency_s"], data["replanning"]["on_drift"]) == (0.4, "stop")
+    on_its_way = sum(data["replans"].values()) - data["plans"] - data["no_plans"]
+    assert on_its_way in (0, 1)  # when the episode ended
+    assert "replans: " in capsys.readouterr().out
+    assert evaluate(*asked, "--on-drift", "ignore", "--resume") == 2
+    assert "replanning is " in capsys.readouterr().err
+
+
+def test_that_others_may_choose_and_their_results_are_kept_apart(
+    evaluate, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("wm_planner.closed_loop.evaluation.run_evaluation", run_in_this_process)
+    path = tmp_path / "results.json"
+    choose = ["--json", str(path), "--choose", "oracle", "--oracle-steps", "3"]
+    assert evaluate("--episodes", "1", *choose) == 0
+    data = json.loads(path.read_text())
+    assert (data["choice"], data["oracle_steps"], data["successes"]) == ("oracle", 3, 1)
+    assert "8 candidates, choice: oracle" in capsys.readouterr().out
+    assert evaluate("--episodes", "2", "--json", str(path), "--resume") == 2
+    assert "choice is 'oracle' there, None here" in capsys.readouterr().err
+
+
+def test_that_results_of_before_there_was_a_choice_are_resumed(evaluate, tmp_path, monkeypatch):
+    monkeypatch.setattr("wm_planner.closed_loop.evaluation.run_evaluation", run_in_this_process)
+    path = tmp_path / "results.json"
+    assert evaluate("--episodes", "1", "--json", str(path)) == 0
+    data = json.loads(path.read_text())
+    del data["choice"], data["oracle_steps"]
+    path.write_text(json.dumps(data))
+    assert evaluate("--episodes", "2", "--json", str(path), "--resume") == 0
+    assert json.loads(path.read_text())["episodes"] == 2
+
+
 def test_that_ctrl_c_keeps_what_was_done(evaluate, tmp_path, capsys, monkeypatch):
     def interrupted(evaluation, seeds, workers):
         yield from run_in_this_process(evaluation, seeds[:1], workers)
@@ -63,6 +104,7 @@ def test_that_ctrl_c_keeps_what_was_done(evaluate, tmp_path, capsys, monkeypatch
         (["--seed", "5"], "expected at least 1000000"),
         (["--record-all"], "--record-all: needs --record DIR"),
         (["--workers", "0"], "--workers is 0"),
+        (["--latency", "-1"], "latency_s is -1.0 s, expected at least 0.0 s"),
         (["--task", "lifd"], "Unknown task 'lifd'. Did you mean 'lift'"),
         (["--candidates", "0"], "candidates is 0, expected at least 1"),
         (["--disturb", "object_moved"], "object_moved: this rig's disturbances: none"),

@@ -19,10 +19,20 @@ from wm_planner.filters.dtw.demonstration_library import (
 )
 from wm_planner.filters.dtw.hand_distance import Weights
 from wm_planner.filters.dtw_filter import DtwFilter, DtwFilterSettings
+from wm_planner.filters.filter import JudgingContext
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.robot.robot_model import RobotModel
 from wm_planner.settings import describe, from_mapping
-from wm_planner.types import ActionChunks, HandPoses, JointTrajectories, RejectionReason, StartState
+from wm_planner.types import (
+    ActionChunks,
+    HandPoses,
+    JointTrajectories,
+    Need,
+    RejectionReason,
+    Resimulation,
+    Rollouts,
+    StartState,
+)
 
 DT, K, H = 0.2, 6, 8
 OFF = np.array([0.0, 0.01, 0.02, 0.04, 0.08, 0.16])  # m, of candidate k from candidate 0
@@ -59,7 +69,8 @@ def judge(robot, start, poses: HandPoses, **settings):
     count = poses.lead[0]
     nothing = np.zeros((count, H, 12)), np.zeros((count, H, 12)), *np.zeros((3, count, H, 2))
     made = DtwFilter(robot, from_mapping(DtwFilterSettings, settings))
-    verdicts = made.judge(chunks_of(robot, poses), JointTrajectories(*nothing), start)
+    context = JudgingContext(chunks_of(robot, poses), JointTrajectories(*nothing), start)
+    verdicts = made.judge(context)
     (verdict,) = verdicts
     return verdict
 
@@ -88,7 +99,9 @@ def test_it_is_registered_documented_and_silent_by_default(robot, start, poses) 
     assert registry.resolve("filters", "dtw") is DtwFilter
     assert all(info.help for info in describe(DtwFilterSettings))
     trajectories = JointTrajectories(*np.zeros((2, K, H, 12)), *np.zeros((3, K, H, 2)))
-    assert DtwFilter(robot).judge(chunks_of(robot, poses), trajectories, start) == ()
+    assert DtwFilter(robot).needs is Need.NOTHING
+    context = JudgingContext(chunks_of(robot, poses), trajectories, start)
+    assert DtwFilter(robot).judge(context) == ()
 
 
 def test_candidates_are_held_against_their_references(robot, poses, start) -> None:
@@ -108,6 +121,20 @@ def test_candidates_are_held_against_their_references(robot, poses, start) -> No
     assert sentence.endswith("m at left is over 0.03 m, first at step 4 (dtw)")
     with pytest.raises(ShapeError, match=r"candidates \(6, 8\), references \(1, 8\)"):
         made.judge_against(poses, poses[:1])
+
+
+def test_what_was_simulated_is_the_reference_where_asked_for(robot, start, poses) -> None:
+    made = DtwFilter(robot, DtwFilterSettings(resimulation=True, reference_limit=0.03))
+    assert made.needs is Need.CHUNKS
+    nothing = JointTrajectories(*np.zeros((2, K, H, 12)), *np.zeros((3, K, H, 2)))
+    dream = Rollouts(np.zeros((K, H, 2)), DT, 0, 0, "bundle")
+    shown = chunks_of(robot, poses[[0] * K])
+    seen = Resimulation(dream, dream, np.zeros(2), shown)
+    (verdict,) = made.judge(JudgingContext(chunks_of(robot, poses), nothing, start, seen))
+    wanted = made.judge_against(poses, poses[[0] * K])
+    assert verdict.reason is RejectionReason.FAR_FROM_REFERENCE
+    np.testing.assert_allclose(verdict.measured, wanted.measured, atol=1e-9)
+    assert verdict.accepted.tolist() == [True, True, True, True, False, False]
 
 
 def test_the_nearest_demonstration_of_the_task_counts(robot, start, poses, library) -> None:
@@ -132,9 +159,8 @@ def test_a_library_that_does_not_fit_is_refused(robot, start, poses, library, tm
     with pytest.raises(ShapeError, match="build the library again"):
         made = DtwFilter(robot, DtwFilterSettings(demonstrations=str(library)))
         chunks = replace(chunks_of(robot, poses), dt=0.1)
-        made.judge(
-            chunks, JointTrajectories(*np.zeros((2, K, H, 12)), *np.zeros((3, K, H, 2))), start
-        )
+        nothing = JointTrajectories(*np.zeros((2, K, H, 12)), *np.zeros((3, K, H, 2)))
+        made.judge(JudgingContext(chunks, nothing, start))
     other = load_library(library)
     replace(other, card=replace(other.card, rig="other")).save(tmp_path / "other")
     with pytest.raises(ConfigurationError, match="is of rig other, not simulated_bimanual"):

@@ -11,6 +11,7 @@ import pytest
 
 from wm_planner import actions, registry
 from wm_planner.errors import ConfigurationError, ShapeError
+from wm_planner.filters.filter import JudgingContext
 from wm_planner.filters.kinematic_filter import KinematicFilter, KinematicFilterSettings
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.robot.robot_model import RobotModel
@@ -24,8 +25,10 @@ from wm_planner.types import (
 )
 
 DT, K, H, D = 0.2, 4, 8, 12
-KINEMATIC = {reason for reason in RejectionReason if not reason.value.startswith("FAR_FROM")}
+OTHERS = ("FAR_FROM", "CYCLE")
+KINEMATIC = {reason for reason in RejectionReason if not reason.value.startswith(OTHERS)}
 OPEN = np.full(2, 0.08)
+AS_DREAMED = KinematicFilterSettings(rate_slowdown=1.0)  # nothing may be carried out slower
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +69,9 @@ def judge(robot, q, width=0.08, settings=None, measured=None, velocity=None, dt=
     measured = robot.rig.home if measured is None else measured
     velocity = np.zeros(len(measured)) if velocity is None else velocity
     start = StartState(measured, velocity)
-    return KinematicFilter(robot, settings).judge(chunks, trajectories, start)
+    return KinematicFilter(robot, settings or AS_DREAMED).judge(
+        JudgingContext(chunks, trajectories, start)
+    )
 
 
 def about(verdicts: tuple[Verdicts, ...], reason: RejectionReason) -> Verdicts:
@@ -151,7 +156,9 @@ def test_residuals_of_inverse_kinematics_count(robot, settings, name: str, index
     error = np.zeros((K, H, 2))
     error[0, 2, 1], error[1, 5, 0] = limit, limit * 1.01
     trajectories = replace(trajectories, **{name: error})
-    verdicts = KinematicFilter(robot).judge(chunks, trajectories, at_rest(robot.rig.home))
+    verdicts = KinematicFilter(robot).judge(
+        JudgingContext(chunks, trajectories, at_rest(robot.rig.home))
+    )
     residuals = [v for v in verdicts if v.reason is RejectionReason.IK_RESIDUAL]
     assert residuals[index].accepted.tolist() == [True, False, True, True]
     assert residuals[1 - index].accepted.all()
@@ -231,7 +238,9 @@ def test_what_is_not_finite_rejects_its_candidate_alone(robot, value: float) -> 
     start = robot.hand_poses(robot.rig.home, OPEN)
     chunks = ActionChunks(broken, chunks.variance, DT, 0, "bundle")
     trajectories = robot.trajectories(chunks, start, robot.rig.home)
-    verdicts = KinematicFilter(robot).judge(chunks, trajectories, at_rest(robot.rig.home))
+    verdicts = KinematicFilter(robot).judge(
+        JudgingContext(chunks, trajectories, at_rest(robot.rig.home))
+    )
     assert accepted(verdicts).tolist() == [True, False, True, True]
     finite = about(verdicts, RejectionReason.NOT_FINITE)
     assert finite.accepted.tolist() == [True, False, True, True]
@@ -286,6 +295,7 @@ LIMITS = {
     "velocity_fraction": (0.2, 2.0),
     "acceleration_fraction": (0.2, 5.0),
     "jerk_fraction": (0.2, 9.0),
+    "rate_slowdown": (1.0, 3.0),
     "seam_fraction": (0.02, 2.0),
     "condition_limit": (5.0, 1e4),
     "start_jump": (0.01, 2.0),
@@ -307,7 +317,9 @@ def test_a_looser_limit_never_rejects_more(robot, settings, generator, name: str
     for share in (0.0, 0.1, 0.3, 1.0):
         tight, loose = LIMITS[name]
         some = replace(settings, condition_slow=1.0, **{name: tight + share * (loose - tight)})
-        verdicts = KinematicFilter(robot, some).judge(chunks, trajectories, at_rest(robot.rig.home))
+        verdicts = KinematicFilter(robot, some).judge(
+            JudgingContext(chunks, trajectories, at_rest(robot.rig.home))
+        )
         passed.append(np.stack([verdict.accepted for verdict in verdicts]))
     for tighter, looser in pairwise(passed):
         assert not (tighter & ~looser).any()
@@ -326,7 +338,9 @@ def test_noise_of_a_learned_model_is_accepted(robot, generator) -> None:
     relative = actions.difference(start, actions.unpack(noisy))
     chunks = ActionChunks(relative, np.ones_like(relative), DT, 0, "bundle")
     trajectories = robot.trajectories(chunks, start, robot.rig.home)
-    verdicts = KinematicFilter(robot).judge(chunks, trajectories, at_rest(robot.rig.home))
+    verdicts = KinematicFilter(robot).judge(
+        JudgingContext(chunks, trajectories, at_rest(robot.rig.home))
+    )
     assert accepted(verdicts).sum() >= 6, [verdict.measured for verdict in verdicts]
 
 
@@ -372,6 +386,32 @@ def test_the_same_way_done_slower_never_measures_worse(robot, generator) -> None
             if one.reason in RATES:
                 assert (other.measured < one.measured).all()
                 assert not (one.accepted & ~other.accepted).any()
+
+
+@pytest.mark.parametrize("reason", ["JOINT_VELOCITY", "JOINT_ACCELERATION", "JOINT_JERK"])
+def test_what_is_too_fast_is_carried_out_just_slow_enough(robot, reason: str) -> None:
+    reason = RejectionReason(reason)
+    fast = only(robot, reason)
+    (measured,) = about(judge(robot, **fast), reason).measured
+    assert measured > 1.0
+    slower = about(judge(robot, **fast, settings=KinematicFilterSettings()), reason)
+    assert slower.accepted[0] and slower.slowdown[0] > 1.0
+    assert "times slower" in slower.sentence(0)
+    dt = fast.get("dt", DT) * slower.slowdown[0]
+    (again,) = about(judge(robot, **{**fast, "dt": dt}), reason).measured
+    assert again == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("most", "accepted"), [(1.9, False), (2.1, True)])
+def test_what_is_far_too_fast_is_rejected(robot, most: float, accepted: bool) -> None:
+    q = still(robot, 1)
+    q[0, 4:, 8] -= 2.0 * robot.velocity_limit[8] * DT
+    verdict = about(
+        judge(robot, q, settings=KinematicFilterSettings(rate_slowdown=most)),
+        RejectionReason.JOINT_VELOCITY,
+    )
+    assert verdict.accepted[0] == accepted
+    assert verdict.slowdown[0] == pytest.approx(2.0 if accepted else 1.0)
 
 
 def test_between_both_thresholds_of_singularity_the_plan_is_slower(robot) -> None:
@@ -475,6 +515,8 @@ def test_shapes_that_do_not_fit_are_refused(robot) -> None:
     chunks, trajectories = case(robot, still(robot))
     shorter, _ = case(robot, still(robot)[:, 1:])
     with pytest.raises(ShapeError, match="expected"):
-        KinematicFilter(robot).judge(shorter, trajectories, at_rest(robot.rig.home))
+        KinematicFilter(robot).judge(JudgingContext(shorter, trajectories, at_rest(robot.rig.home)))
     with pytest.raises(ShapeError, match=r"measured joints \(11,\)"):
-        KinematicFilter(robot).judge(chunks, trajectories, at_rest(robot.rig.home[1:]))
+        KinematicFilter(robot).judge(
+            JudgingContext(chunks, trajectories, at_rest(robot.rig.home[1:]))
+        )

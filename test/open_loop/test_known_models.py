@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from simple_recording import make_recording
@@ -18,9 +20,11 @@ from wm_planner.open_loop.command_figures import (
 )
 from wm_planner.open_loop.diversity import diversity_figures
 from wm_planner.open_loop.dreams import decode, dream, encode
-from wm_planner.open_loop.inversion import commanded, invert
+from wm_planner.open_loop.inversion import commanded
+from wm_planner.open_loop.models import Reader
 from wm_planner.open_loop.steering import cross_swap, ratio_figures, task_figures
 from wm_planner.open_loop.windows import WindowSizes, draw_windows
+from wm_planner.types import HandPoses
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel
 
 POSES = np.zeros((2, 20))
@@ -56,7 +60,7 @@ def read(models):
     world_model, inverse = models
 
     def reader(windows, future, newest):
-        return invert(inverse, newest, future, windows, world_model.spec.bundle_hash, 0)
+        return Reader(inverse, world_model, 0)(windows, future, newest)
 
     return reader
 
@@ -80,8 +84,8 @@ def test_commands_read_off_real_frames_and_acted_dreams_are_right(windows, dream
         targets = read(windows, future, dreams.newest).targets
         every = np.ones(COUNT, bool)
         figures = command_figures(windows, {"frames": targets}, {"frames": every})
-        assert len(figures) == 6  # position, rotation and width by hand
-        for figure in figures:
+        assert len(figures) == 7  # position, rotation and width by hand, open or closed
+        for figure in figures[:6]:
             # float16 dreams, 16-bit poses
             assert figure.value < {"mm": 2.0, "degrees": 0.5}[figure.unit]
             assert figure.count == COUNT * HORIZON
@@ -92,9 +96,20 @@ def test_commands_read_off_real_frames_and_acted_dreams_are_right(windows, dream
 def test_paths_read_off_acted_dreams_are_right(windows, dreams, read):
     targets = read(windows, dreams.acted, dreams.newest).targets
     every = np.ones(COUNT, bool)
-    (figure,) = path_figures(windows, {"frames": targets}, {"frames": every})
-    assert figure.value < 2.0 < 20 < figure.baselines["standing still"]
-    assert figure.value <= figure.baselines["without warping"] * np.sqrt(2)
+    figures = path_figures(windows, {"frames": targets}, {"frames": every})
+    assert [figure.name.split()[1] for figure in figures] == ["left", "right"]
+    for figure in figures:
+        assert figure.value < 2.0 < 20 < figure.baselines["standing still"]
+        assert figure.value <= figure.baselines["without warping"] * np.sqrt(2)
+
+
+def test_a_hand_that_is_read_wrongly_does_not_touch_the_others_path(windows, dreams, read):
+    targets = read(windows, dreams.acted, dreams.newest).targets
+    moved = targets.position + np.array([[0.0], [0.1]])  # the right hand
+    wrong = HandPoses(moved, targets.rotation, targets.width)
+    every = np.ones(COUNT, bool)
+    left, right = path_figures(windows, {"frames": wrong}, {"frames": every})
+    assert left.value < 2.0 < 50 < right.value
 
 
 def test_nothing_is_said_about_sources_without_windows(windows, dreams, read):
@@ -155,3 +170,36 @@ def test_diversity_of_dreams_that_are_all_the_same(generator):
     assert [figure.value for figure in figures[:2]] == pytest.approx([0.0, 0.0], abs=1e-9)
     assert figures[2].value == pytest.approx(10.0)
     assert figures[2].baselines == pytest.approx({"a single dream": 10.0, "spread": 0.0}, abs=1e-6)
+
+
+def test_a_model_that_reads_images_reads_the_same_commands(models, windows, dreams, tmp_path):
+    world_model, inverse = models
+    folder = write_tiny_bundles(tmp_path, POSES, pixels=True)[1]
+    on_pixels = OnnxInverseDynamics(load_bundle(folder, INVERSE_DYNAMICS))
+    latents, pixels = (Reader(model, world_model, 0) for model in (inverse, on_pixels))
+    for name in ("recorded", "reconstructed"):
+        one, two = (
+            getattr(reader, name)(windows, dreams.real, dreams.newest)
+            for reader in (latents, pixels)
+        )
+        np.testing.assert_allclose(one.actions, two.actions, atol=1e-3, err_msg=name)
+    one, two = (reader(windows, dreams.acted, dreams.newest) for reader in (latents, pixels))
+    np.testing.assert_allclose(one.actions, two.actions, atol=1e-3)
+
+
+def test_open_or_closed_is_a_matter_of_half_the_widest_command(windows):
+    wanted = actions.unpack(windows.targets)
+    widest = wanted.width.max()
+    everything = np.ones(len(windows), bool)
+
+    def share(width):
+        targets = dataclasses.replace(wanted, width=width)
+        figures = command_figures(windows, {"frames": targets}, {"frames": everything})
+        (found,) = [figure for figure in figures if "open or closed" in figure.name]
+        return found.value
+
+    assert share(wanted.width) == 100
+    half = widest / 2
+    nudged = np.where(wanted.width > half, half + 1e-6, half - 1e-6)
+    assert share(nudged) == 100
+    assert share(widest - nudged) == 0

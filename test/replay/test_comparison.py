@@ -10,16 +10,17 @@ from wm_planner.replay.comparison import STAGES, compare
 
 
 def cycle(stamp: int, against: list[str], **parts: str) -> dict:
-    """A planning cycle with one attempt; candidate k scored k."""
+    """A planning cycle of one round; candidate k scored k."""
+    rejections = {reason: against.count(reason) for reason in set(against) if reason}
     good = [k for k, reason in enumerate(against) if not reason]
     return {
         "stamp_ns": stamp,
         "plan_id": 1 if good else 0,
         "chosen": good[-1] if good else -1,
-        "attempts": 1,
         "candidates": len(against),
         "against": against,
-        "rejections": {reason: against.count(reason) for reason in set(against) if reason},
+        "rejections": rejections,
+        "rounds": [rejections],
         "total_score": [float(k) for k in range(len(against))],
         "parts": {**dict.fromkeys(STAGES, "same"), **parts},
     }
@@ -63,11 +64,15 @@ def test_flips_are_counted_by_reason_and_swap_sides_with_the_order():
             assert metric["difference"] == -back["metrics"][name]["difference"]
 
 
-def test_candidates_of_a_batch_that_was_dreamed_again_count_by_the_first_batch():
-    again = cycle(2_000_000_000, ["", "", ""], dreams="second batch")
-    again |= {"attempts": 2, "rejections": {"JOINT_VELOCITY": 2, "WORKSPACE": 1}}
+def test_dreams_that_replaced_others_count_as_tried_and_leave_the_first_batch_comparable():
+    again = cycle(2_000_000_000, ["JOINT_VELOCITY", "WORKSPACE", ""], regeneration="other")
+    again["rounds"].append({"WORKSPACE": 1})  # two were dreamed anew, one of them in vain
     found = compare([GOOD], [result(GOOD["cycles"][0], again)])
-    assert found["flips"] == {"rejected": {"JOINT_VELOCITY": 2}, "accepted": {}}
+    assert found["flips"] == {"rejected": {"JOINT_VELOCITY": 1}, "accepted": {}}
+    assert found["first_divergence"]["stage"] == "regeneration"
+    accepted = found["metrics"]["candidates accepted, share"]
+    assert accepted["first"] == pytest.approx(1 - 1 / 6)
+    assert accepted["second"] == pytest.approx(1 - 3 / 8)
 
 
 def test_a_frame_on_which_only_one_planned_is_where_they_part():

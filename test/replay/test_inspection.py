@@ -10,7 +10,7 @@ from simple_bags import CAMERA, JOINTS, START, header, image_message, run, write
 
 from wm_planner.cli import main
 from wm_planner.errors import DataError
-from wm_planner.replay.inspection import inspect, joint_names_of, mismatches, problems_of
+from wm_planner.replay.inspection import inspect, mismatches, problems_of
 from wm_planner.replay.rig_proposal import propose_joints, propose_topics, rig_skeleton
 
 SECOND = 1_000_000_000
@@ -87,7 +87,7 @@ def test_other_names_are_matched_and_sides_never_mixed(tmp_path):
     assert topics[PICTURES] == "/head/color/image_raw"
     assert topics[STATES] == "/robot/joint_states"
     matched = propose_joints(found.topics["/robot/joint_states"].joint_names, RIG)
-    assert set(matched) == set(joint_names_of(RIG))
+    assert set(matched) == set(RIG.message_joint_names)
     for ours, theirs in matched.items():
         assert theirs == ours.replace("left_", "L_").replace("right_", "R_")
 

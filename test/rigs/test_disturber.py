@@ -51,7 +51,7 @@ def shift(rig, task, kind, seed=SEED, amount=None):
     disturbance = Disturbance.parse(kind if amount is None else f"{kind}={amount}")
     disturber = Disturber(rig, disturbance, seed)
     disturber._begun_m = np.full_like(disturber._begun_m, np.inf)  # due now
-    rig._disturber = disturber
+    rig.disturber = disturber
     before = places(rig)
     rig.step(0.02)
     at_once = places(rig) - before
@@ -174,7 +174,7 @@ def test_that_twice_the_torque_deflects_a_joint_twice_as_far_and_it_comes_back(r
         rig.reset("reach", SEED)
         disturber = Disturber(rig, Disturbance("arm_nudged", torque), SEED)
         disturber._begun_m = np.full_like(disturber._begun_m, np.inf)
-        rig._disturber = disturber
+        rig.disturber = disturber
         start = rig.joint_state()[0]
         rig.step(0.2)
         most = rig.joint_state()[0] - start

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from painted_rig import RIG, home_and_lifted, make_stack
+from painted_rig import make_stack
+from simple_windows import HOME, LIFTED, NOW, SECOND, window_at
 from tiny_models import picture
 
 from wm_planner import actions
 from wm_planner.task.goal_monitor import GoalMonitor, GoalMonitorSettings
 from wm_planner.task.task_runner import Outcome, TaskRunner, TaskSettings
-from wm_planner.types import Goal, ObservationWindow, Plan, ReplanReason
+from wm_planner.types import Goal, Plan, ReplanReason
 
-SECOND = 1_000_000_000
-NOW = 100 * SECOND
-HOME, LIFTED = home_and_lifted()
-SETTINGS = TaskSettings(success_distance=0.01, success_frames=2, no_plan_timeout=1.0)
+SETTINGS = TaskSettings(
+    success_distance=0.01, success_frames=2, no_plan_timeout=1.0, on_drift="ignore"
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,21 +23,10 @@ def stack(tmp_path_factory):
     return make_stack(tmp_path_factory.mktemp("stack"))
 
 
-def window_at(stamp_ns: int, poses=HOME) -> ObservationWindow:
-    image = picture(actions.pack(poses))
-    return ObservationWindow(
-        stamps_ns=np.array([stamp_ns - SECOND // 5, stamp_ns]),
-        images={"head": np.stack([image, image])},
-        joint_position=np.stack([RIG.home, RIG.home]),
-        joint_velocity=np.zeros((2, 12)),
-        gripper_width=np.full((2, 2), 0.08),
-        actions=actions.identity(np.full((1, 2), 0.08)),
-        dt=0.2,
-    )
-
-
 def runner(stack, goal: Goal | None = None, timeout_s: float = 10.0) -> TaskRunner:
-    return TaskRunner(stack.planner, goal or Goal("lift both hands"), NOW, timeout_s, seed=5)
+    return TaskRunner(
+        stack.planner, goal or Goal("lift both hands"), NOW, timeout_s, seed=5, look_ahead_s=0.1
+    )
 
 
 def test_that_it_plans_at_once_and_then_when_the_steps_to_execute_are_over(stack):
@@ -106,7 +95,7 @@ def test_that_a_task_without_any_acceptable_plan_ends(tmp_path):
 
 def test_that_a_stage_may_fail_now_and_then_but_not_again_and_again(stack):
     task = runner(stack)
-    task._planner = None
+    task._planner = None  # no stage is there
     for _ in range(SETTINGS.stage_failures - 1):
         task.cycle(window_at(NOW), NOW, SETTINGS)
     assert task.status.outcome is None
@@ -132,6 +121,6 @@ def test_that_a_value_below_the_limit_or_unknown_shows_nothing(number):
             return np.full(len(latents), number)
 
     monitor = GoalMonitor(Model(), Goal("lift"))
-    reading = monitor.read(np.zeros((6, 8, 3), np.uint8), GoalMonitorSettings())
+    reading = monitor.read(np.zeros((2, 2)), GoalMonitorSettings())
     assert not reading.reached
     assert reading.frames == 0

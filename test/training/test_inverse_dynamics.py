@@ -42,7 +42,7 @@ def numbered(lengths=(5, 2, 9, 4), kinds=("expert", "play", "expert", "stills"))
     count = sum(lengths)
     number = np.arange(count, dtype=np.float32)
     return FrameSequences(
-        latents=np.broadcast_to(number[:, None, None], (count, 3, 4)),
+        frames=np.broadcast_to(number[:, None, None], (count, 3, 4)),
         hand_pose=np.broadcast_to(number[:, None], (count, 20)),
         hand_target=np.broadcast_to(number[:, None] + 0.5, (count, 20)),
         offsets=np.cumsum([0, *lengths]),
@@ -54,7 +54,7 @@ def numbered(lengths=(5, 2, 9, 4), kinds=("expert", "play", "expert", "stills"))
 def test_windows_hold_what_belongs_to_their_frames(window):
     data = numbered()
     drawn = WindowDrawer(data, window, anywhere_share=0.5).draw(np.random.default_rng(0), 400)
-    at = drawn.latents[..., 0, 0]
+    at = drawn.frames[..., 0, 0]
     assert at.shape == (400, window)
     np.testing.assert_array_equal(drawn.pose[..., 0], at)
     np.testing.assert_array_equal(drawn.command[..., 0], at[:, :-1] + 0.5)
@@ -73,7 +73,7 @@ def test_windows_hold_what_belongs_to_their_frames(window):
 def test_windows_of_chosen_sequences_alone_are_drawn():
     chosen = np.array([False, True, True, False])
     drawn = WindowDrawer(numbered(), 3, chosen).draw(np.random.default_rng(0), 100)
-    assert set(drawn.latents[..., 0, 0].ravel()) == set(range(5, 16))
+    assert set(drawn.frames[..., 0, 0].ravel()) == set(range(5, 16))
 
 
 @pytest.mark.parametrize("window", [2, 3, 5, 8])
@@ -151,7 +151,7 @@ def test_making_frames_goes_on_where_it_was_interrupted(tmp_path, source):
     np.testing.assert_array_equal(
         sequences.hand_pose, source.hand_pose[frames.ravel()].astype("f4")
     )
-    assert sequences.offsets[-1] == len(sequences.latents) == 500
+    assert sequences.offsets[-1] == len(sequences.frames) == 500
 
 
 def heavy_tailed(shared: float, episodes: int = 400, horizon: int = 6) -> FrameSequences:
@@ -185,7 +185,7 @@ def test_after_calibration_the_intervals_hold_on_other_episodes(shared):
 
     others = np.flatnonzero(~aside)
     frame = data.offsets[others][:, None] + np.arange(horizon + 1)
-    packed, variance, correlation = read_commands(model, data.latents[frame], False)
+    packed, variance, correlation = read_commands(model, data.frames[frame], False)
     inside = []
     for row, got, sure, shared_part in zip(frame, packed, variance, correlation, strict=True):
         measured = actions.unpack(data.hand_pose[row[0]])

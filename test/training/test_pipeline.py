@@ -27,18 +27,20 @@ from wm_planner.types import ActionChunks, Goal, ObservationWindow  # noqa: E402
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel  # noqa: E402
 from wm_planner.world_models.sampler import denoise, signal_levels  # noqa: E402
 
+LATENT_STAGES = tuple(name for name in STAGES if name != "pixel_inverse_dynamics")
 TINY = TrainingSettings(
     horizon=4, width=32, layers=1, autoencoder_steps=4, denoiser_steps=4, value_steps=4,
     inverse_dynamics_steps=4, autoencoder_batch=8, denoiser_batch=4, value_batch=16,
     inverse_dynamics_batch=16, inverse_dynamics_on_dreams_steps=4, made_pieces=8,
     inverse_dynamics_window=3, calibration_share=0.2, checkpoint_every=2, denoising_steps=2,
+    preference_steps=4, instruction_steps=4,
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, source):
     run = Run(tmp_path_factory.mktemp("run"), TINY, source, {"episodes": 8})
-    for stage in STAGES:
+    for stage in LATENT_STAGES:
         run.train(stage)
     return run
 
@@ -60,7 +62,7 @@ def test_an_interrupted_run_ends_bit_exactly_where_an_uninterrupted_one_ends(
 
     real_train = pipeline.train
     run = Run(tmp_path, TINY, source, {"episodes": 8})
-    for stage in STAGES:
+    for stage in LATENT_STAGES:
         monkeypatch.setattr(pipeline, "train", stop_after_two)
         with pytest.raises(KeyboardInterrupt):
             run.train(stage)
@@ -76,7 +78,7 @@ def test_an_interrupted_run_ends_bit_exactly_where_an_uninterrupted_one_ends(
 
 def test_every_weight_is_trained(finished):
     """A weight that keeps its first value is not connected."""
-    for stage in STAGES:
+    for stage in LATENT_STAGES:
         torch.manual_seed(TINY.seed)
         model = finished.load("inverse_dynamics") if "dreams" in stage else finished.fresh(stage)
         first = dict(model.named_parameters())
@@ -124,9 +126,9 @@ def test_a_warm_start_takes_over_every_weight_that_matters(finished, tmp_path, s
         start=WarmStart(folder),
     )  # fmt: skip
     assert again.vocabulary == ("a", "cube", "lift")
-    for stage in GRAPHS:
+    for stage in filter(again.start.holds, GRAPHS):
         model = again.fresh(stage)
-        again.start.load_into(model, stage, again.vocabulary)
+        again.start.load_into(model, stage, again.vocabulary, again.settings.rig)
         new = dict(model.named_parameters())
         shipping = {"inverse_dynamics": "inverse_dynamics_on_dreams"}.get(stage, stage)
         for name, value in finished.load(shipping).named_parameters():
@@ -143,12 +145,28 @@ def test_a_warm_start_takes_over_every_weight_that_matters(finished, tmp_path, s
     assert str(tmp_path) not in started_from  # cards do not tell where things were on a disk
 
 
+def test_a_warm_start_for_another_rig_keeps_the_statistics_of_its_own_recordings(finished):
+    start = WarmStart(finished.folder)
+    statistics = {
+        "autoencoder": ["mean_image", "mean_patches"],
+        "denoiser": ["target_mean", "target_std"],
+        "inverse_dynamics": ["mean", "std"],
+    }
+    for stage, names in statistics.items():
+        for rig, kept in ((TINY.rig, False), ("another_rig", True)):
+            model = finished.fresh(stage)
+            for name in names:
+                model.get_buffer(name).fill_(7)
+            start.load_into(model, stage, finished.vocabulary, rig)
+            assert [bool(model.get_buffer(n).eq(7).all()) for n in names] == [kept] * 2, stage
+
+
 def test_a_warm_start_refuses_other_folders_and_other_architectures(finished, tmp_path, source):
     with pytest.raises(DataError, match="neither a training run"):
         WarmStart(tmp_path)
     wide = Run(tmp_path / "wide", dataclasses.replace(TINY, channels=8), source)
     with pytest.raises(DataError, match="no weight of its value fits"):
-        WarmStart(finished.folder).load_into(torch.nn.Linear(2, 2), "value", wide.vocabulary)
+        WarmStart(finished.folder).load_into(torch.nn.Linear(2, 2), "value", wide.vocabulary, "any")
 
 
 def test_a_fresh_weights_control_finds_enough_weights(finished, tmp_path, source):
@@ -173,7 +191,7 @@ def test_stages_need_their_predecessors(tmp_path, source):
 
 def test_curves_are_written_and_survive(finished):
     record = json.loads((finished.folder / "run.json").read_text())
-    assert set(record["seconds"]) == set(STAGES)
+    assert set(record["seconds"]) == set(LATENT_STAGES)
     assert np.load(finished.folder / "latents.npy").shape == (96, 12, 32)
 
 
@@ -188,7 +206,7 @@ def test_curves_are_written_and_survive(finished):
 def test_other_ways_to_predict_train_and_export(tmp_path, source, options):
     settings = dataclasses.replace(TINY, context_frames=3, **options)
     run = Run(tmp_path / "run", settings, source, {"episodes": 8})
-    for stage in STAGES:
+    for stage in LATENT_STAGES:
         run.train(stage)
     figures = export_run(run, tmp_path / "out", source)  # checks ONNX against torch
     assert np.isfinite(list(figures.values())).all()

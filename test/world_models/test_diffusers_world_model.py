@@ -15,7 +15,7 @@ from tiny_models import CONTEXT, DT, HORIZON, picture
 
 from wm_planner import actions
 from wm_planner.assembly import assemble, default_config_path, load_config
-from wm_planner.errors import ConfigurationError, DataError
+from wm_planner.errors import BundleError, ConfigurationError, DataError
 from wm_planner.types import ActionChunks, Goal, HandPoses, NoPlan, ObservationWindow, Plan
 from wm_planner.world_models.diffusers_world_model import frame_numbers
 
@@ -25,13 +25,14 @@ SETTINGS = {
 }  # fmt: skip
 
 
-def configure(folder: Path, checkpoint: Path | str, **changes):
+def configure(folder: Path, checkpoint: Path | str, pixels: bool = False, **changes):
     """The tiny models, but for the dreams."""
-    path = write_config(folder)
+    folder.mkdir(exist_ok=True)
+    path = write_config(folder, pixels=pixels)
     contents = yaml.safe_load(path.read_text())
     settings = {"checkpoint": str(checkpoint), **SETTINGS, **changes}
     contents["world_model"] |= {"type": "diffusers", "settings": settings}
-    contents["planner"] = {"candidates": 2, "attempts": 1}
+    contents["planner"] = {"candidates": 2, "regeneration_rounds": 0}
     path.write_text(yaml.safe_dump(contents))
     return load_config(path)
 
@@ -110,9 +111,15 @@ def test_the_noise_of_an_untrained_model_does_not_get_past_the_filter(stack):
     assert report.plan.reason
 
 
-def test_a_video_of_moving_arms_becomes_their_motion(tmp_path, checkpoint, monkeypatch):
+@pytest.mark.parametrize(
+    ("dreams", "pixels"), [("encoded", False), ("encoded", True), ("pictures", True)]
+)
+def test_a_video_of_moving_arms_becomes_their_motion(
+    tmp_path, checkpoint, monkeypatch, dreams, pixels
+):
     """The pipeline stands in for one that works: at 10 Hz its video shows a slow lift."""
-    stack = assemble(configure(tmp_path, checkpoint, height=0, width=0, fps=10.0))
+    changes = {"height": 0, "width": 0, "fps": 10.0, "dreams": dreams}
+    stack = assemble(configure(tmp_path, checkpoint, pixels, **changes))
     home, lifted = (actions.pack(poses) for poses in home_and_lifted())
     asked = {}
 
@@ -133,6 +140,19 @@ def test_a_video_of_moving_arms_becomes_their_motion(tmp_path, checkpoint, monke
         home_and_lifted()[1].position - home_and_lifted()[0].position
     )
     np.testing.assert_allclose(reached, expected, atol=2e-3)  # m
+
+
+def test_pictures_are_their_own_latents_and_only_pixels_are_read_off_them(tmp_path, checkpoint):
+    stack = assemble(configure(tmp_path / "pixels", checkpoint, True, dreams="pictures"))
+    model, images = stack.world_model, make_window().images["head"]
+    np.testing.assert_array_equal(model.decode(model.encode(images)), images)
+    plain = assemble(configure(tmp_path / "plain", checkpoint)).world_model
+    goal = Goal("lift both hands")
+    values = model.value(model.encode(images), goal)
+    np.testing.assert_allclose(values, plain.value(plain.encode(images), goal), atol=1e-5)
+    message = r"^latents: world model has \(6, 8, 3\), inverse dynamics reads \(2, 10\)$"
+    with pytest.raises(BundleError, match=message):
+        assemble(configure(tmp_path / "latents", checkpoint, dreams="pictures"))
 
 
 @pytest.mark.parametrize(

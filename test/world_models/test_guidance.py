@@ -31,6 +31,12 @@ def test_that_each_condition_is_left_out_alone():
     assert CONDITIONS["words"].any()  # what was given is not changed
 
 
+def test_that_candidates_may_have_weights_of_their_own():
+    whole, without = guidance_terms(CONDITIONS, {"instruction": np.array([1.0, 3.0])})
+    np.testing.assert_array_equal(whole.weight, [1.0, 3.0])
+    np.testing.assert_array_equal(without.weight, [0.0, -2.0])
+
+
 @pytest.mark.parametrize("weight", [0.0, 0.3, 4.0])
 def test_that_the_weights_add_up_to_one(weight):
     terms = guidance_terms(CONDITIONS, {"instruction": weight, "outcome": weight})

@@ -11,7 +11,7 @@ from tiny_models import CONTEXT, DT, HORIZON, picture, write_tiny_bundles
 from wm_planner import actions
 from wm_planner.bundle import WORLD_MODEL, Bundle, load_bundle
 from wm_planner.errors import DataError, ShapeError, UnknownNameError
-from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow
+from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Restart
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel, OnnxWorldModelSettings
 
 TARGETS = np.random.default_rng(5).uniform(-1, 1, (2, 20))
@@ -82,6 +82,20 @@ def test_that_the_generator_decides_alone(model):
     assert not np.array_equal(*dream(model, goal, candidates=2))
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_that_dreams_begin_with_what_is_decided_and_still_approach_the_goal(
+    model, generator, count
+):
+    goal, committed = Goal("go home"), _poses(generator, count)
+    rollouts = model.imagine(make_window(), goal, 3, np.random.default_rng(0), committed)
+    frames = rollouts.latents.reshape(3, HORIZON, 20).astype(float)
+    for row in range(count):
+        told, nearest = actions.pack(committed)[row], np.abs(dream(model, goal)[:, row] - NOW)
+        assert np.abs(frames[:, row] - told).mean() < 0.05 < nearest.mean()
+    free = dream(model, goal)
+    np.testing.assert_array_equal(frames[:, count:], free[:, count:])  # frames of this model
+
+
 def test_that_simulate_shows_what_was_commanded(model, generator):
     start = actions.unpack(actions.pack(_poses(generator)))
     targets = HandPoses(*(np.stack([part] * 2) for part in _parts(_poses(generator, HORIZON))))
@@ -132,6 +146,57 @@ def test_that_frame_by_frame_asks_for_each_frame_in_its_place(bundle, weight, ge
     chunks = ActionChunks(chain, np.zeros(shape), DT, 0, "hash")
     acted = [m.simulate(make_window(), start, chunks, np.random.default_rng(0)) for m in models]
     np.testing.assert_allclose(acted[1].latents, acted[0].latents, atol=2e-3)
+
+
+@pytest.mark.parametrize("by_frame", [False, True])
+@pytest.mark.parametrize("weight", [1.0, 1.5])
+def test_that_a_restart_keeps_what_was_good_and_dreams_the_rest_anew(bundle, weight, by_frame):
+    settings = OnnxWorldModelSettings(guidance_instruction=weight, frame_by_frame=by_frame)
+    model, goal = OnnxWorldModel(bundle, settings), Goal("lift")
+    first = model.imagine(make_window(), goal, 3, np.random.default_rng(0)).latents
+    kept, ones = np.array([0, 2, HORIZON]), np.ones(3)
+    again = Restart(first, kept, ones, ones)
+    second = model.imagine(make_window(), goal, 3, np.random.default_rng(1), restart=again).latents
+    for k, count in enumerate(kept):
+        np.testing.assert_array_equal(second[k, :count], first[k, :count])
+        assert (second[k, count:] != first[k, count:]).any(axis=(1, 2)).all()
+    frames = second.reshape(3, HORIZON, 20).astype(float)
+    distance = np.abs(frames - TARGETS[1]).mean(axis=(0, 2))
+    if weight == 1.0:
+        assert (np.diff(distance) < 0).all()  # it still leads where it was asked to
+
+
+def test_that_keeping_nothing_is_dreaming_as_usual(model):
+    nothing = Restart(np.zeros((2, HORIZON, 2, 10)), np.zeros(2, int), np.ones(2), np.ones(2))
+    made = (make_window(), Goal("lift"), 2)
+    one = model.imagine(*made, np.random.default_rng(3)).latents
+    other = model.imagine(*made, np.random.default_rng(3), restart=nothing).latents
+    np.testing.assert_array_equal(one, other)
+
+
+def test_that_each_row_of_a_restart_has_its_own_noise_and_guidance(tmp_path):
+    folder, _ = write_tiny_bundles(tmp_path, TARGETS, noise=0.1)
+    model = OnnxWorldModel(load_bundle(folder, WORLD_MODEL))
+    old = np.zeros((3, HORIZON, 2, 10))
+
+    def again(noise, guidance):
+        restart = Restart(old, np.zeros(3, int), np.array(noise), np.array(guidance))
+        generator = np.random.default_rng(3)
+        return model.imagine(make_window(), Goal("lift"), 3, generator, restart=restart).latents
+
+    usual, quiet = again([1.0, 1.0, 1.0], [1.0] * 3), again([1.0, 0.0, 1.0], [1.0, 1.0, 2.0])
+    silent = again([0.0, 0.0, 0.0], [1.0, 1.0, 1.0])
+    np.testing.assert_allclose(quiet[0], usual[0], atol=2e-3)
+    np.testing.assert_allclose(quiet[1], silent[1], atol=2e-3)
+    assert np.abs(quiet[1] - usual[1]).max() > 0.02
+    ahead = [np.abs(one[2, -1].reshape(20) - NOW).mean() for one in (usual, quiet)]
+    assert ahead[1] > 1.5 * ahead[0]
+
+
+def test_that_a_restart_of_another_shape_is_refused(model):
+    other = Restart(np.zeros((2, HORIZON + 1, 2, 10)), np.zeros(2, int), np.ones(2), np.ones(2))
+    with pytest.raises(ShapeError, match=r"restart has dreams \(2, 6, 2, 10\), expected \(2, 5"):
+        model.imagine(make_window(), Goal("lift"), 2, np.random.default_rng(0), restart=other)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 2.0])

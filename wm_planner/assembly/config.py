@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ from wm_planner.planner import PlannerSettings
 from wm_planner.robot.strict_yaml import Section, read
 from wm_planner.settings import from_mapping
 from wm_planner.share_folder import share_folder
+from wm_planner.task.replanning import ReplanningSettings
 
 KEYS = (
     *("rig", "world_model", "inverse_dynamics", "onnx"),
-    *("filters", "scorers", "planner", "executor"),
+    *("filters", "scorers", "planner", "replanning", "executor"),
 )
 
 
@@ -42,6 +44,7 @@ class StackConfig:
         filters: settings dataclasses by name, in order.
         scorers: settings dataclasses by name, in order.
         planner: settings of the planner.
+        replanning: when and how a plan follows another one.
         executor: settings of the executor.
     """
 
@@ -52,7 +55,16 @@ class StackConfig:
     filters: Mapping[str, Any]
     scorers: Mapping[str, Any]
     planner: PlannerSettings
+    replanning: ReplanningSettings
     executor: ExecutorSettings
+
+    def without_hurry(self) -> StackConfig:
+        """Return the same for where time stands still while the planner thinks.
+
+        How fast this machine is then decides nothing, and results can be had again.
+        """
+        planner = dataclasses.replace(self.planner, regeneration_time=0.0)
+        return dataclasses.replace(self, planner=planner)
 
 
 def default_config_path() -> Path:
@@ -73,6 +85,7 @@ def load_config(path: Path | None = None) -> StackConfig:
         filters=_components(top, "filters"),
         scorers=_components(top, "scorers"),
         planner=from_mapping(PlannerSettings, _optional(top, "planner")),
+        replanning=from_mapping(ReplanningSettings, _optional(top, "replanning")),
         executor=from_mapping(ExecutorSettings, _optional(top, "executor")),
     )
 

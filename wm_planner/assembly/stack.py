@@ -59,7 +59,7 @@ def assemble(config: StackConfig, untrained: Collection[str] = ()) -> Stack:
         inverse_dynamics,
         robot,
         build_filters(config, robot),
-        build_scorers(config),
+        build_scorers(config, bundles[WORLD_MODEL]),
         config.planner,
     )
     return Stack(config, rig_description, robot, world_model, inverse_dynamics, planner)
@@ -96,11 +96,18 @@ def build_filters(config: StackConfig, robot: RobotModel) -> list[Filter]:
     ]
 
 
-def build_scorers(config: StackConfig) -> list[Scorer]:
-    """Return the configured scorers, in order."""
-    return [
-        registry.resolve("scorers", name)(settings) for name, settings in config.scorers.items()
-    ]
+def build_scorers(config: StackConfig, bundle: Bundle) -> list[Scorer]:
+    """Return the configured scorers, in order.
+
+    Args:
+        config: which.
+        bundle: of the world model, which some have a head in.
+    """
+    scorers = []
+    for name, settings in config.scorers.items():
+        cls: type[Scorer] = registry.resolve("scorers", name)
+        scorers.append(cls.open(settings, bundle, config.onnx))
+    return scorers
 
 
 def open_rig(name: str, description: RigDescription) -> Rig:

@@ -3,7 +3,10 @@
 from wm_planner.bundle.folder import Bundle, load_bundle, write_bundle
 from wm_planner.bundle.fresh_weights import with_fresh_weights
 from wm_planner.bundle.manifest import (
+    BACKBONE,
+    GRAPHS,
     INVERSE_DYNAMICS,
+    OPTIONAL_GRAPHS,
     WORLD_MODEL,
     ActionSpec,
     CameraSpec,
@@ -15,7 +18,10 @@ from wm_planner.bundle.manifest import (
 from wm_planner.bundle.pairing import mismatches, pair
 
 __all__ = [
+    "BACKBONE",
+    "GRAPHS",
     "INVERSE_DYNAMICS",
+    "OPTIONAL_GRAPHS",
     "WORLD_MODEL",
     "ActionSpec",
     "Bundle",

@@ -14,9 +14,15 @@ from wm_planner.types import HANDS
 FORMAT_VERSION = 2  # 2: the denoiser remembers frames by their keys and values
 WORLD_MODEL = "world_model"
 INVERSE_DYNAMICS = "inverse_dynamics"
+BACKBONE = "backbone"  # of an inverse dynamics model that reads images: image to latent
 GRAPHS = {
     WORLD_MODEL: ("encoder", "decoder", "denoiser", "value"),
     INVERSE_DYNAMICS: ("inverse_dynamics",),
+}
+#: Heads that scorers may look for; a bundle without them is whole.
+OPTIONAL_GRAPHS: dict[str, tuple[str, ...]] = {
+    WORLD_MODEL: ("preference", "instruction"),
+    INVERSE_DYNAMICS: (),
 }
 DESCRIPTIVE = ("name", "training", "evaluation", "licence")  # say nothing about behaviour
 
@@ -95,7 +101,8 @@ class Manifest:
             the window that slides over a dream.
         horizon: H, frames a world model dreams; 1 for inverse dynamics.
         dt_s: spacing of frames, s.
-        latent_shape: of one frame.
+        latent_shape: of one frame. Inverse dynamics with a backbone: of what that and optical
+            flow make of an image.
         graphs: by role.
         files: sha256 of every file but `bundle.json`.
         conditioning: what dreams may be conditioned on: "instruction", "goal_image", "actions",
@@ -104,7 +111,8 @@ class Manifest:
         vocabulary: words an instruction may use, in the order of the network's input.
         instructions: sentences it was trained on, as examples.
         sampler: how it is denoised.
-        encoder_hash: inverse dynamics: sha256 of the encoder graph it was trained on.
+        encoder_hash: inverse dynamics: sha256 of the encoder graph it was trained on; "" where it
+            reads images.
         opset: ONNX operator set.
         training: data, commit, steps, seconds, machine.
         evaluation: figures.
@@ -133,6 +141,11 @@ class Manifest:
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     licence: str = "Apache-2.0"
     format_version: int = FORMAT_VERSION
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether an inverse dynamics model looks at images, with a backbone of its own."""
+        return self.kind == INVERSE_DYNAMICS and BACKBONE in self.graphs
 
     @property
     def bundle_hash(self) -> str:

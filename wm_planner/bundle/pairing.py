@@ -28,14 +28,18 @@ def mismatches(
     for label, model in (("world model", world_model), ("inverse dynamics", inverse_dynamics)):
         if model.rig != rig:
             found.append(f"rig: {label} is for {model.rig!r}, the rig is {rig!r}")
-    pairs = (
-        ("dt_s", world_model.dt_s, inverse_dynamics.dt_s),
-        ("latent_shape", list(world_model.latent_shape), list(inverse_dynamics.latent_shape)),
-        ("encoder_hash", world_model.graph_hash("encoder"), inverse_dynamics.encoder_hash),
-    )
-    for field, ours, theirs in pairs:
-        if ours != theirs:
-            found.append(f"{field}: world model has {ours}, inverse dynamics has {theirs}")
+    pairs: list[tuple[str, object, object]] = [("dt_s", world_model.dt_s, inverse_dynamics.dt_s)]
+    if inverse_dynamics.reads_images:  # of whatever world model decodes such images
+        pairs.append(("cameras", _sizes(world_model), _sizes(inverse_dynamics)))
+    else:
+        ours, theirs = world_model.latent_shape, inverse_dynamics.latent_shape
+        pairs += [
+            ("latent_shape", list(ours), list(theirs)),
+            ("encoder_hash", world_model.graph_hash("encoder"), inverse_dynamics.encoder_hash),
+        ]
+    for field, its, other in pairs:
+        if its != other:
+            found.append(f"{field}: world model has {its}, inverse dynamics has {other}")
     for camera, wanted in world_model.cameras.items():
         if camera not in cameras:
             known = ", ".join(sorted(cameras)) or "none"
@@ -61,3 +65,7 @@ def pair(
     found = mismatches(world_model, inverse_dynamics, rig, cameras)
     if found:
         raise BundleError("Models and rig do not fit: " + "; ".join(found))
+
+
+def _sizes(model: Manifest) -> str:
+    return ", ".join(f"{name} {c.height}x{c.width}" for name, c in model.cameras.items()) or "none"

@@ -1,24 +1,28 @@
 """One task from start to end in a simulated rig, in this process: look, plan, act, look again.
 
-Simulated time stands still while the planner thinks, so results do not depend on the machine. The
-planner sees what it would see on a real robot: images, measured joints and the goal.
+Simulated time stands still while the planner thinks, or passes by a latency that is given, so
+results do not depend on the machine. The planner sees what it would see on a real robot: images,
+measured joints and the goal.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from wm_planner.assembly import Stack
+from wm_planner.closed_loop.acting import act
+from wm_planner.closed_loop.choosers import Chooser
+from wm_planner.closed_loop.trials import Trials
 from wm_planner.executor import Executor
 from wm_planner.observation_history import ObservationHistory
 from wm_planner.planner import PlanReport
 from wm_planner.rigs.disturbance import Disturbance, Disturbed
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.settings import setting
+from wm_planner.task.replanning import Replanning, ReplanningSettings
 from wm_planner.types import Command, Goal, Observation, Plan
 
 Watcher = Callable[[Observation, PlanReport | None], None]
@@ -37,6 +41,9 @@ class EpisodeSettings:
     no_plan_limit: int = setting(
         10, minimum=1, maximum=1000, help="Plans in a row that may fail before giving up."
     )
+    latency_s: float = setting(
+        0.0, unit="s", minimum=0.0, maximum=60.0, help="Simulated time that every plan takes."
+    )
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class EpisodeResult:
 
     Attributes:
         success: whether physics said so long enough.
-        end: "success", "time limit" or "no plan".
+        end: "success", "time limit", "no plan" or "drift".
         duration_s: simulated time, s.
         plans: plans carried out.
         no_plans: times when all candidates were rejected.
@@ -53,6 +60,9 @@ class EpisodeResult:
         refusals: plans that the executor refused, by reason.
         latency_s: by stage, one entry per plan, s; "total" is their sum.
         disturbed: what came of the disturbance; None where none was asked for.
+        replans: plans asked for, by reason.
+        drifted_s: when frames were first seen to have left a dream, s, one entry for each such
+            plan.
     """
 
     task: str
@@ -67,6 +77,8 @@ class EpisodeResult:
     refusals: dict[str, int]
     latency_s: dict[str, list[float]]
     disturbed: Disturbed | None = None
+    replans: dict[str, int] = field(default_factory=dict)
+    drifted_s: list[float] = field(default_factory=list)
 
 
 def run_episode(
@@ -78,6 +90,7 @@ def run_episode(
     settings: EpisodeSettings | None = None,
     watch: Watcher | None = None,
     disturbance: Disturbance | None = None,
+    chooser: Chooser | None = None,
 ) -> EpisodeResult:
     """Run one episode.
 
@@ -90,26 +103,26 @@ def run_episode(
         settings: None for the defaults.
         watch: called with every frame, and the report when a plan was made on it.
         disturbance: what goes wrong once in its course; the planner is not told.
+        chooser: chooses among the accepted candidates; None for the planner itself.
     """
     settings = settings or EpisodeSettings()
     rig.reset(task, seed)
     if disturbance:
         rig.disturb(disturbance, seed)
     limit_s = settings.time_limit_s or rig.time_limit_s(task)
-    episode = _Episode(stack, rig, seed, watch)
-    steps_in_a_row = failures = 0
+    episode = _Episode(stack, rig, goal, seed, settings, watch, chooser)
+    steps_in_a_row = 0
     end = "time limit"
     while rig.time_ns * 1e-9 < limit_s:
-        planned = episode.plan(goal)
-        failures = 0 if planned else failures + 1
-        if failures >= settings.no_plan_limit:
+        episode.look_and_plan()
+        if episode.failures >= settings.no_plan_limit:
             end = "no plan"
             break
-        for _ in range(stack.planner.settings.execute_steps if planned else 1):
-            episode.step()
-            steps_in_a_row = steps_in_a_row + 1 if rig.succeeded() else 0
-            if steps_in_a_row >= settings.success_frames:
-                break
+        if episode.stopped:
+            end = "drift"
+            break
+        episode.step()
+        steps_in_a_row = steps_in_a_row + 1 if rig.succeeded() else 0
         if steps_in_a_row >= settings.success_frames:
             end = "success"
             break
@@ -126,6 +139,8 @@ def run_episode(
         refusals=dict(episode.refusals),
         latency_s=dict(episode.latency_s),
         disturbed=rig.disturbed,
+        replans={reason.value: n for reason, n in episode.replanning.reasons.items()},
+        drifted_s=episode.drifted_s,
     )
 
 
@@ -135,66 +150,104 @@ class _Episode:
 
     stack: Stack
     rig: SimulatedRig
+    goal: Goal
     seed: int
+    settings: EpisodeSettings
     watch: Watcher | None
+    chooser: Chooser | None
     plans: int = 0
     no_plans: int = 0
+    failures: int = 0  # in a row
+    stopped: bool = False
     rejections: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     latency_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    drifted_s: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        spec = self.stack.world_model.spec
+        spec, config = self.stack.world_model.spec, self.stack.config
         self.dt = spec.dt
         self.history = ObservationHistory(spec.dt, spec.context_frames)
-        self.executor = Executor(self.stack.robot, self.stack.config.executor)
+        self.executor = Executor(self.stack.robot, config.executor)
+        look_ahead_s = config.executor.look_ahead_s
+        self.replanning = Replanning(
+            self.stack.planner, self.goal, self.seed, look_ahead_s, self._choose
+        )
         self.commands: deque[Command] = deque()
+        self._on_its_way: tuple[int, PlanReport] | None = None
+        self._drifted_plan = 0
         self.observation = self._look()
 
-    def plan(self, goal: Goal) -> bool:
-        """Make a plan on the newest frames and hand it to the executor; False when there is none.
-
-        Without a new plan the old one goes on to its end, which was accepted when it was made.
-        """
+    def look_and_plan(self) -> None:
+        """Look at the newest frame, and plan on it where that is due and the planner is free."""
         window = self.history.window()
-        if window is None:
-            return False
-        generator = np.random.default_rng([self.seed, window.newest_stamp_ns])
-        report = self.stack.planner.plan(window, goal, generator)
+        if window is None or self._on_its_way is not None:
+            return
+        model, settings = self.stack.world_model, self.stack.config.replanning
+        latent = model.look(window.images[model.spec.camera][-1:])[0]
+        reason = self.replanning.due(latent, window.newest_stamp_ns, settings)
+        self._note_drift(settings)
+        if self.stopped or reason is None:
+            return
+        report = self.replanning.make(window, latent, reason, settings)
         self.rejections.update(report.rejections)
         for stage, seconds in report.latency_s.items():
             self.latency_s[stage].append(seconds)
         self.latency_s["total"].append(sum(report.latency_s.values()))
         if self.watch:
             self.watch(self.observation, report)
-        if not isinstance(report.plan, Plan):
-            self.no_plans += 1
-            return False
-        joints, width = self.observation.joint_position, self.observation.gripper_width
-        self.executor.see_joints(joints, width, self.rig.time_ns)
-        refusal = self.executor.set_plan(report.plan, self.rig.time_ns)
-        if refusal:
-            self.refusals[refusal] += 1
-            return False
-        self.plans += 1
-        return True
+        self._on_its_way = self.rig.time_ns + round(self.settings.latency_s * 1e9), report
+        self._receive()
 
     def step(self) -> None:
         """Let one frame's time pass, with the executor at its own rate, and look."""
-        period_s = self.stack.config.executor.period_s
-        ticks = max(1, round(self.dt / period_s))
-        for _ in range(ticks):
-            now_ns = self.rig.time_ns
-            seen = self.observation  # simulated joints are never silent, only seen less often
-            self.executor.see_joints(seen.joint_position, seen.gripper_width, now_ns)
-            self.executor.see_planner(now_ns)
-            command = self.executor.next_command(now_ns)
-            if isinstance(command, Command):
-                self.commands.append(self.rig.apply(command))
-            self.rig.step(self.dt / ticks)
+        seen = self.observation
+        joints, width = seen.joint_position, seen.gripper_width
+        sent = act(self.executor, self.rig, joints, width, self.dt, self._receive)
+        self.commands.extend(sent)
+        self._receive()
         self.observation = self._look()
         if self.watch:
             self.watch(self.observation, None)
+
+    def _receive(self) -> None:
+        """Hand a plan to the executor once its time has passed.
+
+        Without a new plan the old one goes on to its end, which was accepted when it was made.
+        """
+        now_ns = self.rig.time_ns
+        if self._on_its_way is None or now_ns < self._on_its_way[0]:
+            return
+        (_, report), self._on_its_way = self._on_its_way, None
+        plan = self.replanning.send(report, now_ns, self.stack.config.replanning).plan
+        self.failures += 1
+        if not isinstance(plan, Plan):
+            self.no_plans += 1
+            return
+        joints, width = self.observation.joint_position, self.observation.gripper_width
+        self.executor.see_joints(joints, width, now_ns)
+        refusal = self.executor.set_plan(plan, now_ns)
+        if refusal:
+            self.refusals[refusal] += 1
+            self.replanning.refused()
+            return
+        self.plans += 1
+        self.failures = 0
+
+    def _note_drift(self, settings: ReplanningSettings) -> None:
+        drift, plan = self.replanning.drift, self.replanning.plan
+        if drift is None or plan is None or not drift.drifted:
+            return
+        self.stopped = settings.on_drift == "stop"
+        if plan.plan_id != self._drifted_plan:
+            self._drifted_plan = plan.plan_id
+            self.drifted_s.append(self.observation.stamp_ns * 1e-9)
+
+    def _choose(self, report: PlanReport) -> PlanReport:
+        if self.chooser is None or not isinstance(report.plan, Plan):
+            return report
+        here = partial(Trials, self.stack, self.rig, self.executor)
+        return replace(report, plan=report.plan_of(self.chooser.choose(report, here, self.seed)))
 
     def _look(self) -> Observation:
         """Observe, and remember it with what the arms had been told to do by then."""

@@ -1,7 +1,8 @@
 """Many episodes on seeds that were never trained on, in parallel processes.
 
-An episode depends on its seed alone: every process uses one thread, and simulated time stands
-still while the planner thinks. So the results are the same with any number of processes.
+An episode depends on its seed alone: every process uses one thread, and while the planner thinks
+only the latency that is asked for passes in simulation. So the results are the same with any
+number of processes.
 """
 
 from __future__ import annotations
@@ -17,15 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wm_planner.assembly import Stack, StackConfig, assemble, open_rig
-from wm_planner.closed_loop.episode import EpisodeResult, run_episode
+from wm_planner.closed_loop.choosers import Chooser, make_chooser
+from wm_planner.closed_loop.episode import EpisodeResult, EpisodeSettings, run_episode
 from wm_planner.closed_loop.episode_film import EpisodeFilm
+from wm_planner.closed_loop.episode_record import EpisodeRecord
 from wm_planner.errors import ConfigurationError, RigError
+from wm_planner.planner import PlanReport
 from wm_planner.rigs.disturbance import Disturbance
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.robot.rig_description import RigDescription
-from wm_planner.types import Goal
+from wm_planner.types import Goal, Observation
 
 FIRST_TEST_SEED = 1_000_000  # training and validation seeds are below
+VALIDATION_SEEDS = range(900_000, FIRST_TEST_SEED)
 INSTRUCTIONS = ("task", "none", "wrong")
 THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -48,6 +53,11 @@ class Evaluation:
         disturbance: what goes wrong once in every episode; None for nothing.
         films: folder for a video of every episode that failed; None for none.
         film_all: of those that succeeded, too.
+        dreams: beside every film, the frames and all candidates' dreams as numbers.
+        latency_s: simulated time that every plan takes, s.
+        choice: who chooses among the accepted candidates, of `choosers.CHOICES`.
+        oracle_steps: how far an oracle tries them; 0 for as far as they are executed.
+        validation: whether this chooses settings: on validation seeds instead of test seeds.
     """
 
     config: StackConfig
@@ -60,23 +70,40 @@ class Evaluation:
     disturbance: Disturbance | None = None
     films: Path | None = None
     film_all: bool = False
+    dreams: bool = False
+    latency_s: float = 0.0
+    choice: str = "best"
+    oracle_steps: int = 0
+    validation: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what would not measure anything; one thread, so that results are reproducible."""
+        """Refuse what would not measure anything; one thread and no hurry, to be reproducible."""
         if self.episodes < 1:
             raise ConfigurationError(f"episodes is {self.episodes}, expected at least 1")
-        if self.seed < FIRST_TEST_SEED:
+        if self.validation:
+            if not {self.seed, self.seeds[-1]} <= set(VALIDATION_SEEDS):
+                raise ConfigurationError(
+                    f"seeds are {self.seed} to {self.seeds[-1]}, expected validation seeds, "
+                    f"{VALIDATION_SEEDS[0]} to {VALIDATION_SEEDS[-1]}"
+                )
+        elif self.seed < FIRST_TEST_SEED:
             raise ConfigurationError(
                 f"seed is {self.seed}, expected at least {FIRST_TEST_SEED}: lower ones are for "
                 "training and validation"
             )
+        self.chooser()
         onnx = dataclasses.replace(self.config.onnx, threads=1)
-        object.__setattr__(self, "config", dataclasses.replace(self.config, onnx=onnx))
+        config = dataclasses.replace(self.config.without_hurry(), onnx=onnx)
+        object.__setattr__(self, "config", config)
 
     @property
     def seeds(self) -> range:
         """One per episode."""
         return range(self.seed, self.seed + self.episodes)
+
+    def chooser(self) -> Chooser | None:
+        """Return who chooses; None for the planner itself."""
+        return make_chooser(self.choice, self.oracle_steps or self.config.planner.execute_steps)
 
 
 def open_simulated_rig(name: str, description: RigDescription) -> SimulatedRig:
@@ -159,11 +186,23 @@ def _run_seed(seed: int) -> EpisodeResult:
     goal = goal_for(_Worker.rig, evaluation.task, evaluation.instruction, seed)
     spec = _Worker.stack.world_model.spec
     film = EpisodeFilm(spec.camera) if evaluation.films else None
+    record = EpisodeRecord(spec) if evaluation.films and evaluation.dreams else None
+
+    def watch(observation: Observation, report: PlanReport | None) -> None:
+        for watcher in (film, record):
+            if watcher:
+                watcher(observation, report)
+
     result = run_episode(
         *(_Worker.stack, _Worker.rig, goal, evaluation.task, seed),
-        watch=film,
+        settings=EpisodeSettings(latency_s=evaluation.latency_s),
+        watch=watch,
         disturbance=evaluation.disturbance,
+        chooser=evaluation.chooser(),
     )
-    if film and evaluation.films and (evaluation.film_all or not result.success):
-        film.write(evaluation.films, result, spec.dt)
+    if evaluation.films and (evaluation.film_all or not result.success):
+        if film:
+            film.write(evaluation.films, result, spec.dt)
+        if record:
+            record.write(evaluation.films, result)
     return result

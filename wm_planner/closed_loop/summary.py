@@ -36,9 +36,11 @@ def summarise(results: Sequence[EpisodeResult]) -> dict[str, Any]:
     successes = sum(result.success for result in results)
     latency: dict[str, list[float]] = defaultdict(list)
     rejections, refusals, ends = Counter[str](), Counter[str](), Counter[str]()
+    replans = Counter[str]()
     for result in results:
         rejections.update(result.rejections)
         refusals.update(result.refusals)
+        replans.update(result.replans)
         ends[result.end] += 1
         for stage, seconds in result.latency_s.items():
             latency[stage] += seconds
@@ -52,6 +54,8 @@ def summarise(results: Sequence[EpisodeResult]) -> dict[str, Any]:
         "ends": dict(ends.most_common()),
         "rejections": dict(rejections.most_common()),
         "refusals": dict(refusals.most_common()),
+        "replans": dict(replans.most_common()),
+        "drifted": sum(len(result.drifted_s) for result in results),
         "disturbed": _disturbed(results),
         "latency_ms": {
             stage: {
@@ -70,10 +74,21 @@ def _disturbed(results: Sequence[EpisodeResult]) -> dict[str, Any] | None:
         return None
     applied = [result for result in asked if result.disturbed and result.disturbed.applied]
     successes = sum(result.success for result in applied)
+    delays = [delay for result in applied if (delay := _noticed_s(result)) is not None]
     skipped = Counter(r.disturbed.reason for r in asked if r.disturbed and not r.disturbed.applied)
     return {
         "applied": len(applied),
         "successes": successes,
         "interval_95": list(wilson_interval(successes, len(applied))),
+        "noticed": len(delays),
+        "noticed_after_s": round(float(np.median(delays)), 3) if delays else None,
         "skipped": dict(skipped.most_common()),
     }
+
+
+def _noticed_s(result: EpisodeResult) -> float | None:
+    """How long after the disturbance frames first were seen to have left a dream."""
+    begun_s = result.disturbed.time_s if result.disturbed else None
+    if begun_s is None:
+        return None
+    return min((time - begun_s for time in result.drifted_s if time > begun_s), default=None)

@@ -85,5 +85,5 @@ def _tell_robot(robot: Any) -> str:
 def _time_a_plan(stack: Stack) -> str:
     report = time_a_plan(stack)
     stages = ", ".join(f"{name} {1e3 * s:.0f}" for name, s in report.latency_s.items())
-    per_attempt = 1e3 * sum(report.latency_s.values())
-    return f"{per_attempt:.0f} ms in {report.attempts} attempts ({stages})"
+    whole = 1e3 * sum(report.latency_s.values())
+    return f"{whole:.0f} ms in {len(report.rounds)} rounds ({stages})"

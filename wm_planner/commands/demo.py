@@ -73,7 +73,7 @@ def _pace(config: StackConfig) -> float:
 
     stack = assemble(config)
     report = time_a_plan(stack)
-    latency_s = sum(report.latency_s.values()) / max(1, report.attempts)
+    latency_s = sum(report.latency_s.values()) / len(report.rounds)
     replanning_s = stack.planner.settings.execute_steps * stack.world_model.spec.dt
     factor = real_time_factor_for(latency_s, replanning_s)
     if factor < 1.0:

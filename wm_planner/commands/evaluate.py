@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wm_planner.commands.stack_arguments import add_stack_arguments, read_stack_config
+from wm_planner.drift.drift_settings import ON_DRIFT
 from wm_planner.errors import ConfigurationError
 from wm_planner.rigs.disturbance import KINDS, Disturbance
 from wm_planner.settings import validate
@@ -34,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--episodes", type=int, default=50, metavar="N", help="default: 50")
     parser.add_argument("--candidates", type=int, metavar="K", help="dreams per plan")
     parser.add_argument("--execute-steps", type=int, metavar="N", help="steps before replanning")
+    parser.add_argument(
+        "--latency", type=float, default=0.0, metavar="S", help="simulated time a plan takes, s"
+    )
+    parser.add_argument(
+        "--on-drift", choices=ON_DRIFT, help="what to do when frames leave the dream"
+    )
     parser.add_argument("--seed", type=int, default=1_000_000, metavar="S", help="first seed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results")
     parser.add_argument("--resume", action="store_true", help="keep the episodes in --json FILE")
@@ -53,6 +60,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ask for the task, for nothing, or for other tasks in turn (default: task)",
     )
     parser.add_argument(
+        "--choose",
+        default="best",
+        choices=("best", "random", "oracle"),
+        help="among accepted dreams: as the planner does, at random, or after trying all of them "
+        "in the simulator (default: best)",
+    )
+    parser.add_argument(
+        "--oracle-steps", type=int, default=0, metavar="N",
+        help="how far --choose oracle tries them (default: as far as they are executed)",
+    )  # fmt: skip
+    parser.add_argument(
         "--disturb",
         metavar="KIND[=AMOUNT]",
         help="let something go wrong: " + "; ".join(_kinds()),
@@ -61,6 +79,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--record", type=Path, metavar="DIR", help="leave a video of every episode that failed"
     )
     parser.add_argument("--record-all", action="store_true", help="of all episodes, with --record")
+    parser.add_argument(
+        "--record-dreams",
+        action="store_true",
+        help="beside each video, what every candidate dreamed, for wm-planner label",
+    )
     add_stack_arguments(parser)
 
 
@@ -74,20 +97,27 @@ def _kinds() -> Iterator[str]:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print a summary."""
+    from wm_planner.closed_loop.episode import EpisodeSettings
     from wm_planner.closed_loop.evaluation import Evaluation, open_simulated_rig
 
     if args.workers < 1:
         raise ConfigurationError(f"--workers is {args.workers}, expected at least 1")
-    if args.record_all and not args.record:
-        raise ConfigurationError("--record-all: needs --record DIR, where the videos go")
+    for name in ("record_all", "record_dreams"):
+        if getattr(args, name) and not args.record:
+            option = "--" + name.replace("_", "-")
+            raise ConfigurationError(f"{option}: needs --record DIR, where the videos go")
     config = read_stack_config(args)
     chosen = {"candidates": args.candidates, "execute_steps": args.execute_steps}
     planner = dataclasses.replace(
         config.planner, **{name: value for name, value in chosen.items() if value is not None}
     )
     validate(planner)
+    validate(EpisodeSettings(latency_s=args.latency))
+    replanning = config.replanning
+    if args.on_drift is not None:
+        replanning = dataclasses.replace(replanning, on_drift=args.on_drift)
     evaluation = Evaluation(
-        config=dataclasses.replace(config, planner=planner),
+        config=dataclasses.replace(config, planner=planner, replanning=replanning),
         open_rig=functools.partial(open_simulated_rig, args.rig),
         task=args.task,
         episodes=args.episodes,
@@ -97,6 +127,10 @@ def run(args: argparse.Namespace) -> int:
         disturbance=Disturbance.parse(args.disturb) if args.disturb else None,
         films=args.record,
         film_all=args.record_all,
+        dreams=args.record_dreams,
+        latency_s=args.latency,
+        choice=args.choose,
+        oracle_steps=args.oracle_steps,
     )
     evaluate(evaluation, args.json, args.workers, args.resume)
     return 0
@@ -152,9 +186,13 @@ def question(evaluation: Evaluation) -> dict[str, Any]:
         "seed": evaluation.seed,
         "candidates": evaluation.config.planner.candidates,
         "execute_steps": evaluation.config.planner.execute_steps,
+        "latency_s": evaluation.latency_s,
+        "replanning": dataclasses.asdict(evaluation.config.replanning),
         "instruction": evaluation.instruction,
         "untrained": list(evaluation.untrained),
         "disturbance": dataclasses.asdict(disturbance) if disturbance else None,
+        "choice": None if evaluation.choice == "best" else evaluation.choice,
+        "oracle_steps": evaluation.oracle_steps or None,
         "rig": stack.rig_description.name,
         "bundles": {
             "world_model": stack.world_model.spec.bundle_hash,
@@ -170,13 +208,14 @@ def tell(contents: dict[str, Any]) -> str:
         f"{contents['task']}: {contents['successes']} of {contents['episodes']} succeeded, "
         f"{100 * contents['success_rate']:.0f}% (95% interval {low} to {high}%)"
         + ("" if contents["complete"] else f"; {contents['requested']} were asked for"),
-        f"  {contents['candidates']} candidates, instruction: {contents['instruction']}, "
+        f"  {contents['candidates']} candidates, choice: {contents['choice'] or 'best'}, "
+        f"instruction: {contents['instruction']}, "
         f"untrained: {', '.join(contents['untrained']) or 'none'}",
         f"  plans: {contents['plans']}, without one accepted candidate: {contents['no_plans']}",
     ]
     if contents["disturbed"]:
         lines.append(f"  {_tell_disturbed(contents)}")
-    for name in ("rejections", "refusals"):
+    for name in ("replans", "rejections", "refusals"):
         counts = ", ".join(f"{reason} {count}" for reason, count in contents[name].items())
         lines.append(f"  {name}: {counts or 'none'}")
     for stage, latency in contents["latency_ms"].items():
@@ -190,5 +229,6 @@ def _tell_disturbed(contents: dict[str, Any]) -> str:
     skipped = ", ".join(f"{reason} {count}" for reason, count in disturbed["skipped"].items())
     return (
         f"{Disturbance(**contents['disturbance']).text}: {disturbed['successes']} of "
-        f"{disturbed['applied']} where it happened ({low} to {high}%); skipped: {skipped or 'none'}"
+        f"{disturbed['applied']} where it happened ({low} to {high}%), noticed in "
+        f"{disturbed['noticed']}; skipped: {skipped or 'none'}"
     )

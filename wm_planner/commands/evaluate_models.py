@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         for bundle in bundles.values():
             with_figures(read_card(bundle), "")  # refuse what could not be written, early
     result = evaluate_models(data, models, settings, find_perceptual(), more, progress_bars())
-    if data.seed.min() < FIRST_VALIDATION_SEED:
+    if data.origin is None and data.seed.min() < FIRST_VALIDATION_SEED:
         result.notes.append(f"some seeds are below {FIRST_VALIDATION_SEED}, which is for training")
     for path in write_report(args.out, result, question):
         print(path)
@@ -145,6 +145,9 @@ def averaging(config: StackConfig) -> StackConfig:
 
 def tell_data(data: LeRobotDataset) -> str:
     """Return what a dataset is, in a line."""
+    if data.origin is not None:
+        numbers = ", ".join(str(number) for number in data.origin.episodes)
+        return f"{data.origin.source}, episodes {numbers}, content {data.content_hash[:12]}"
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(data.kind).items()))
     return (
         f"{len(data)} episodes ({kinds}) of seeds {data.seed.min()} to {data.seed.max()}, "

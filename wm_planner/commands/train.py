@@ -1,8 +1,9 @@
 """Train the world model and the inverse dynamics model on a recorded dataset.
 
-Stages: autoencoder, inverse_dynamics, denoiser, inverse_dynamics_on_dreams, value. Interrupt with
-Ctrl-C and run the same command again to continue. Curves: tensorboard --logdir DIR. With
---start-from models/NAME the shipped models are fine-tuned on your own recordings.
+Stages: autoencoder, inverse_dynamics, denoiser, inverse_dynamics_on_dreams, pixel_inverse_dynamics,
+value, preference, instruction. Interrupt with Ctrl-C and run the same command again to continue.
+Curves: tensorboard --logdir DIR. With --start-from models/NAME the shipped models are fine-tuned
+on your own recordings.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "stage", nargs="?", default="all",
         choices=(
             "all", "autoencoder", "inverse_dynamics", "denoiser", "inverse_dynamics_on_dreams",
-            "value",
+            "pixel_inverse_dynamics", "value", "preference", "instruction",
         ),
         help="what to train; all by default",
     )  # fmt: skip
@@ -45,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inverse_dynamics/ bundles; random ones by default",
     )  # fmt: skip
     parser.add_argument(
+        "--labels", type=Path, nargs="+", default=(), metavar="FILE",
+        help="pairs of futures from `wm-planner label`, for the stage preference",
+    )  # fmt: skip
+    parser.add_argument(
         "--device", metavar="NAME", help="auto, cpu, cuda or cuda:N (auto: a GPU if there is one)"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of a process (1)")
@@ -60,11 +65,25 @@ def run(args: argparse.Namespace) -> int:
     if args.processes and args.processes > 1 and "WORLD_SIZE" not in os.environ:
         return _start_together(args.processes)
     run_ = open_run(args.data, args.out, args.config, args.threads, args.start_from, args.device)
+    if args.labels:
+        run_.labels = _read_labels(args.labels, run_.settings, run_.source.frames.shape[1:3])
     for stage in run_.stages if args.stage == "all" else (args.stage,):
         run_.train(stage)
         if run_.workers.first:
             print(f"{stage}: done, in {args.out / stage}")
     return 0
+
+
+def _read_labels(files: Sequence[Path], settings, size: tuple[int, int]) -> list:  # type: ignore[no-untyped-def, type-arg]
+    from wm_planner.assembly import load_config
+    from wm_planner.commands.labelling.pictures import labelled_pictures
+    from wm_planner.commands.labelling.runs import Decoder
+    from wm_planner.robot.rig_description import find_rig
+    from wm_planner.training.preference_training import LabelledPictures
+
+    topic = find_rig(settings.rig).cameras[settings.camera].topic
+    pairs = labelled_pictures(files, settings.camera, topic, size, Decoder(load_config()))
+    return [LabelledPictures(*pair) for pair in pairs]
 
 
 def _start_together(processes: int) -> int:
@@ -120,5 +139,8 @@ def open_run(  # type: ignore[no-untyped-def]
         "frames": len(source.frames),
         "sha256": " ".join(dataset.content_hash for dataset in datasets),
     }
+    origins = [dataset.origin.sentence for dataset in datasets if dataset.origin]
+    if origins:
+        facts["origins"] = origins
     start = WarmStart(start_from) if start_from else None
     return Run(out, settings, source, facts, start)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wm_planner.datasets.episode import KINDS
+from wm_planner.datasets.origin import Origin
 
 CARD_COLUMNS = ["task_name", "kind", "success", "seed", "length", "tasks"]
 """Columns of the episodes table that the card counts."""
@@ -23,12 +24,15 @@ _BEHAVIOUR = {
 }
 
 
-def dataset_card(info: Mapping[str, Any], episodes: Sequence[Mapping[str, Any]]) -> str:
+def dataset_card(
+    info: Mapping[str, Any], episodes: Sequence[Mapping[str, Any]], origin: Origin | None = None
+) -> str:
     """Markdown with the front matter of the Hugging Face hub.
 
     Args:
         info: Content of ``meta/info.json``.
         episodes: One row per episode with `CARD_COLUMNS`.
+        origin: Where imported episodes come from.
     """
     seeds = [row["seed"] for row in episodes]
     minutes = info["total_frames"] / info["fps"] / 60
@@ -41,7 +45,7 @@ def dataset_card(info: Mapping[str, Any], episodes: Sequence[Mapping[str, Any]])
         for key, feature in info["features"].items()
     )
     return f"""---
-license: apache-2.0
+license: {"apache-2.0" if origin is None else origin.licence.lower()}
 task_categories:
 - robotics
 tags:
@@ -57,14 +61,7 @@ px): {cameras}. LeRobot {info["codebase_version"]} layout.
 
 ## How it was made
 
-Simulated, by scripted behaviour, with `wm-planner collect`; `collection.json` beside this file
-holds the settings. Seeds {min(seeds)} to {max(seeds)}. A seed fixes the scene, the kind of
-behaviour and every disturbance, so the same settings give the same episodes. Training seeds are
-below 900000, validation seeds below 1000000; test seeds begin there and are never recorded.
-
-| kind | behaviour |
-|---|---|
-{behaviours}
+{_made(seeds, behaviours) if origin is None else _imported(origin)}
 
 ## Episodes
 
@@ -84,6 +81,23 @@ mistake. Columns beginning with `simulator` are known only in simulation.
 |---|---|---|
 {features}
 """
+
+
+def _made(seeds: Sequence[int], behaviours: str) -> str:
+    return f"""Simulated, by scripted behaviour, with `wm-planner collect`; `collection.json` beside this file
+holds the settings. Seeds {min(seeds)} to {max(seeds)}. A seed fixes the scene, the kind of
+behaviour and every disturbance, so the same settings give the same episodes. Training seeds are
+below 900000, validation seeds below 1000000; test seeds begin there and are never recorded.
+
+| kind | behaviour |
+|---|---|
+{behaviours}"""  # noqa: E501
+
+
+def _imported(origin: Origin) -> str:
+    return f"""{origin.sentence}. Brought into this layout with
+`wm-planner import`: poses from the recorded joints by the rig's kinematics, images resized, frames
+left out. Every step counts as good behaviour, and every episode as a success."""
 
 
 def _counts(episodes: Sequence[Mapping[str, Any]]) -> str:

@@ -11,23 +11,28 @@ import numpy as np
 from wm_planner.errors import DataError
 
 KINDS = ("expert", "noisy", "recovery", "failure", "play", "stills", "near_miss", "planner")
-"""How the actions came about. expert: the script as it is; noisy: with bounded noise; recovery: a
-disturbance or mistake that is corrected; failure: a mistake left as it is; play: random motion;
-stills: frames that have nothing to do with each other; near_miss: the object is moved away before
-the hand gets there, and the hand goes on; planner: the planner, then the expert."""
+"""How the actions came about. expert: the script as it is, or a person who demonstrates; noisy:
+the script with bounded noise; recovery: a disturbance or mistake that is corrected; failure: a
+mistake left as it is; play: random motion; stills: frames that have nothing to do with each other;
+near_miss: the object is moved away before the hand gets there, and the hand goes on; planner: the
+planner, then the expert."""
 
 PLAY = "play"
 """Name of the task of an episode that has none."""
 
+SIMULATED_JOINTS = tuple(
+    f"{hand}_joint_{joint}" for hand in ("left", "right") for joint in range(1, 7)
+)
+"""Arm joints of the simulated rig, whose recorders need not name them."""
+
 FEATURE_SIZES = {
-    "joint_position": 12,
-    "joint_velocity": 12,
     "gripper_width": 2,
     "hand_pose": 20,
     "hand_target": 20,
     "action": 20,
 }
-"""Per-frame vectors of an episode and their lengths. Frozen: they are columns of files on disk."""
+"""Per-frame vectors of an episode that are as long on every rig. Frozen: they are columns of files
+on disk."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +43,8 @@ class Episode:
 
     Attributes:
         images: Camera name to (N, h, w, 3) uint8 RGB.
-        joint_position: Shape (N, 12), [rad].
-        joint_velocity: Shape (N, 12), [rad/s].
+        joint_position: Of the D arm joints. Shape (N, D), [rad].
+        joint_velocity: Shape (N, D), [rad/s].
         gripper_width: Measured opening, left and right. Shape (N, 2), [m].
         hand_pose: Measured tool poses, packed as in `wm_planner.actions.pack` (absolute, base
             frame). Shape (N, 20).
@@ -54,7 +59,9 @@ class Episode:
         instruction: What the robot was told, in words. Empty for play.
         success: Whether the task's test held at the end.
         kind: One of `KINDS`.
-        seed: Fixes the scene and everything that happened in it.
+        seed: Fixes the scene and everything that happened in it; a number of its own for episodes
+            that were not made from seeds.
+        joint_names: D names.
     """
 
     images: Mapping[str, np.ndarray]
@@ -73,6 +80,7 @@ class Episode:
     success: bool
     kind: str
     seed: int
+    joint_names: tuple[str, ...] = SIMULATED_JOINTS
 
     def __post_init__(self) -> None:
         where = f"episode of task {self.task!r}, seed {self.seed}"
@@ -89,6 +97,8 @@ class Episode:
         shapes: dict[str, tuple[tuple[int, ...], Any]] = {
             name: ((length, size), np.float32) for name, size in FEATURE_SIZES.items()
         }
+        for name in ("joint_position", "joint_velocity"):
+            shapes[name] = ((length, len(self.joint_names)), np.float32)
         shapes["step_good"] = ((length,), np.bool_)
         shapes["object_position"] = ((length, objects, 3), np.float32)
         shapes["object_visible"] = ((length, objects), np.bool_)
@@ -111,8 +121,9 @@ class Episode:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Episode:
-        """Builds an episode from a mapping with exactly the fields' names as keys."""
+        """Builds an episode from a mapping with the fields' names as keys, and no others."""
         names = {field.name for field in fields(cls)}
+        mapping = {"joint_names": SIMULATED_JOINTS, **mapping}
         missing, unknown = sorted(names - set(mapping)), sorted(set(mapping) - names)
         if missing or unknown:
             raise DataError(f"recorded episode: missing fields {missing}, unknown fields {unknown}")

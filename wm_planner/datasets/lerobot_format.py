@@ -31,7 +31,6 @@ VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.m
 IMAGE_PREFIX = "observation.images."
 
 _HANDS = ("left", "right")
-_ARM = [f"{hand}_joint_{joint}" for hand in _HANDS for joint in range(1, 7)]
 _WIDTH = [f"{hand}_width" for hand in _HANDS]
 _POSE = [
     f"{hand}_{part}"
@@ -59,9 +58,15 @@ class Column:
     names: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Names:
+    """What differs between rigs and scenes: the arms' D joints, and M objects."""
+
+    joints: tuple[str, ...]
+    objects: tuple[str, ...]
+
+
 COLUMNS = (
-    Column("observation.state", "joint_position", "float32", tuple(_ARM)),
-    Column("observation.joint_velocity", "joint_velocity", "float32", tuple(_ARM)),
     Column("observation.gripper_width", "gripper_width", "float32", tuple(_WIDTH)),
     Column("observation.hand_pose", "hand_pose", "float32", tuple(_POSE)),
     Column("action", "action", "float32", tuple(_ACTION)),
@@ -75,6 +80,14 @@ INDEX_COLUMNS = (
     Column("index", "", "int64"),
     Column("task_index", "", "int64"),
 )
+
+
+def joint_columns(joint_names: tuple[str, ...]) -> tuple[Column, ...]:
+    """Columns of D arm joints."""
+    return (
+        Column("observation.state", "joint_position", "float32", joint_names),
+        Column("observation.joint_velocity", "joint_velocity", "float32", joint_names),
+    )
 
 
 def object_columns(object_names: tuple[str, ...]) -> tuple[Column, ...]:
@@ -109,9 +122,14 @@ def spread(values: np.ndarray, own: tuple[str, ...], names: tuple[str, ...]) -> 
     return wide
 
 
-def columns(object_names: tuple[str, ...]) -> tuple[Column, ...]:
+def columns(names: Names) -> tuple[Column, ...]:
     """All columns of the data files, in order."""
-    return (*COLUMNS, *object_columns(object_names), *INDEX_COLUMNS)
+    return (
+        *joint_columns(names.joints),
+        *COLUMNS,
+        *object_columns(names.objects),
+        *INDEX_COLUMNS,
+    )
 
 
 def file_paths(root: Path, number: int, cameras: tuple[str, ...]) -> dict[str, Path]:
@@ -180,7 +198,7 @@ def info(
     frames: int,
     tasks: int,
     image_sizes: dict[str, tuple[int, int]],
-    object_names: tuple[str, ...],
+    names: Names,
 ) -> dict[str, Any]:
     """Content of ``meta/info.json``; sizes are (height, width) in px per camera."""
     features: dict[str, Any] = {}
@@ -202,7 +220,7 @@ def info(
                 "has_audio": False,
             },
         }
-    for column in columns(object_names):
+    for column in columns(names):
         features[column.key] = {
             "dtype": column.dtype,
             "shape": [max(len(column.names), 1)],

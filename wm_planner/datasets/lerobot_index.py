@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ import pyarrow.parquet as pq
 from wm_planner.datasets import lerobot_format as layout
 from wm_planner.datasets.atomic_file import remove_partial, renamed, write_json
 from wm_planner.datasets.dataset_card import CARD_COLUMNS, dataset_card
+from wm_planner.datasets.episode import SIMULATED_JOINTS
 from wm_planner.datasets.lerobot_writer import (
     IMAGE_SIZES,
+    JOINT_NAMES,
     OBJECT_NAMES,
     frames_table,
     shard_numbers,
     write_frames,
 )
+from wm_planner.datasets.origin import ORIGIN_PATH, Origin
 from wm_planner.datasets.statistics import Statistics, aggregate, column_statistics
 from wm_planner.errors import DataError
 
@@ -30,7 +34,7 @@ def begin(root: Path) -> None:
     remove_partial(root)
 
 
-def finish(root: Path, robot_type: str, fps: int) -> None:
+def finish(root: Path, robot_type: str, fps: int, origin: Origin | None = None) -> None:
     """Numbers the episodes of all whole shards through and writes the metadata and the card.
 
     May be called again after more shards were written.
@@ -39,6 +43,7 @@ def finish(root: Path, robot_type: str, fps: int) -> None:
         root: The dataset's folder.
         robot_type: Name of the rig.
         fps: Frames per second.
+        origin: Where imported episodes come from; None where they were recorded here.
     """
     begin(root)
     numbers = shard_numbers(root)
@@ -48,7 +53,10 @@ def finish(root: Path, robot_type: str, fps: int) -> None:
     paths = {number: layout.file_paths(root, number, ()) for number in numbers}
     tables = {number: pq.read_table(paths[number]["episodes"]) for number in numbers}
     sizes = _image_sizes(tables[numbers[0]])
-    names = layout.union(_object_names(paths[number]["data"]) for number in numbers)
+    own = [_names(paths[number]["data"]) for number in numbers]
+    if len({names.joints for names in own}) > 1:
+        raise DataError(f"{root}: shards differ in the arms' joints: {own[0].joints} and others")
+    names = layout.Names(own[0].joints, layout.union(names.objects for names in own))
     instructions = sorted({task for table in tables.values() for task in _instructions(table)})
 
     episodes = frames = 0
@@ -76,18 +84,20 @@ def finish(root: Path, robot_type: str, fps: int) -> None:
         frames=frames,
         tasks=len(instructions),
         image_sizes=sizes,
-        object_names=names,
+        names=names,
     )
     rows = [row for table in tables.values() for row in table.select(CARD_COLUMNS).to_pylist()]
     with renamed(root / layout.CARD_PATH) as partial:
-        partial.write_text(dataset_card(info, rows), encoding="utf-8")
+        partial.write_text(dataset_card(info, rows, origin), encoding="utf-8")
+    if origin is not None:
+        write_json(root / ORIGIN_PATH, dataclasses.asdict(origin))
     write_json(root / layout.INFO_PATH, info)  # last: its presence says that all the rest is there
 
 
 def _renumber(
     paths: dict[str, Path],
     table: pa.Table,
-    names: tuple[str, ...],
+    names: layout.Names,
     task_index: list[int],
     first_episode: int,
     first_frame: int,
@@ -125,16 +135,17 @@ def _renumber(
     return statistics
 
 
-def _frame_values(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _frame_values(path: Path, names: layout.Names) -> dict[str, np.ndarray]:
     """A data file's values by column, with the objects of the whole dataset; absent ones zero."""
-    table, own = pq.read_table(path), _object_names(path)
+    table, own = pq.read_table(path), _names(path)
     values = {
         column.key: layout.column_values(table, column, path) for column in layout.columns(own)
     }
-    for column in layout.object_columns(names):
+    for column in layout.object_columns(names.objects):
         scene = values.get(column.key, np.zeros((len(table), 0), column.dtype))
-        each = len(column.names) // len(names)
-        values[column.key] = layout.spread(scene.reshape(len(table), len(own), each), own, names)
+        each = len(column.names) // len(names.objects)
+        scene = scene.reshape(len(table), len(own.objects), each)
+        values[column.key] = layout.spread(scene, own.objects, names.objects)
     return values
 
 
@@ -157,8 +168,13 @@ def _instructions(episodes: pa.Table) -> list[str]:
     return [task for (task,) in episodes["tasks"].to_pylist()]
 
 
-def _object_names(path: Path) -> tuple[str, ...]:
-    return tuple(json.loads(pq.read_schema(path).metadata[OBJECT_NAMES]))
+def _names(path: Path) -> layout.Names:
+    metadata = pq.read_schema(path).metadata
+    joints = metadata.get(JOINT_NAMES)  # absent from shards that only the simulated rig wrote
+    return layout.Names(
+        tuple(json.loads(joints)) if joints else SIMULATED_JOINTS,
+        tuple(json.loads(metadata[OBJECT_NAMES])),
+    )
 
 
 def _replaced(table: pa.Table, name: str, array: pa.Array) -> pa.Table:

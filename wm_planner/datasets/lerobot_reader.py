@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from wm_planner.datasets import lerobot_format as layout
 from wm_planner.datasets.frame_cache import cached_frames
+from wm_planner.datasets.origin import read_origin
 from wm_planner.errors import DataError, UnknownNameError
 
 _CACHE_FOLDER = ".frames"
@@ -29,8 +30,10 @@ class LeRobotDataset:
         fps: Frames per second.
         cameras: Camera name to image (height, width), [px].
         episode_offsets: Shape (E + 1,), int64.
-        joint_position: Shape (F, 12), [rad].
-        joint_velocity: Shape (F, 12), [rad/s].
+        origin: Where the episodes come from; None where they were recorded here.
+        joint_names: Names of the D arm joints.
+        joint_position: Shape (F, D), [rad].
+        joint_velocity: Shape (F, D), [rad/s].
         gripper_width: Measured. Shape (F, 2), [m].
         hand_pose: Measured, packed and absolute as in `wm_planner.actions.pack`. Shape (F, 20).
         hand_target: Commanded for the next frame, packed and absolute. Shape (F, 20).
@@ -61,7 +64,7 @@ class LeRobotDataset:
         """Reads everything but the images.
 
         Args:
-            root: Folder of a dataset written by `wm-planner collect`.
+            root: Folder of a dataset written by `wm-planner collect` or `wm-planner import`.
         """
         self.root = Path(root)
         info = self._read_info()
@@ -75,6 +78,8 @@ class LeRobotDataset:
         }
         visible = features.get("simulator.object_visible", {"names": []})
         self.object_names: tuple[str, ...] = tuple(visible["names"])
+        self.joint_names: tuple[str, ...] = tuple(features["observation.state"]["names"])
+        self.origin = read_origin(self.root)
         self._read_episodes(info)
         self._read_frames(info)
 
@@ -155,7 +160,11 @@ class LeRobotDataset:
         self.seed = _frozen(np.array([row["seed"] for row in rows], np.int64))
 
     def _read_frames(self, info: dict) -> None:
-        columns = (*layout.COLUMNS, *layout.object_columns(self.object_names))
+        columns = (
+            *layout.joint_columns(self.joint_names),
+            *layout.COLUMNS,
+            *layout.object_columns(self.object_names),
+        )
         parts: dict[str, list[np.ndarray]] = {column.field: [] for column in columns}
         for number, count in self._frames_per_file.items():
             path = layout.file_paths(self.root, number, ())["data"]

@@ -29,6 +29,9 @@ from wm_planner.errors import DataError
 OBJECT_NAMES = b"wm_planner.object_names"
 """Key of the parquet metadata with the names of the objects, as a JSON list."""
 
+JOINT_NAMES = b"wm_planner.joint_names"
+"""Key of the parquet metadata with the names of the arms' joints, as a JSON list."""
+
 IMAGE_SIZES = b"wm_planner.image_sizes"
 """Key of the parquet metadata with camera name to [height, width] in px, as a JSON object."""
 
@@ -39,7 +42,7 @@ def write_shard(root: Path, number: int, episodes: Sequence[Episode], fps: int) 
     Args:
         root: The dataset's folder.
         number: 0, 1, ... The order of the numbers is the order of the episodes in the dataset.
-        episodes: At least one, all with the same cameras and image sizes.
+        episodes: At least one, all with the same joints, cameras and image sizes.
         fps: Frames per second of the episodes.
     """
     first = episodes[0]
@@ -50,6 +53,8 @@ def write_shard(root: Path, number: int, episodes: Sequence[Episode], fps: int) 
                 f"seeds {first.seed} and {episode.seed} differ in cameras: {cameras}, "
                 f"{tuple(sorted(episode.images))}"
             )
+        if episode.joint_names != first.joint_names:
+            raise DataError(f"seeds {first.seed} and {episode.seed} differ in their joints")
     paths = layout.file_paths(root, number, cameras)
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,13 +84,14 @@ def shard_seeds(root: Path, number: int) -> list[int]:
     return pq.read_table(path, columns=["seed"])["seed"].to_pylist()
 
 
-def frames_table(values: Mapping[str, np.ndarray], object_names: tuple[str, ...]) -> pa.Table:
+def frames_table(values: Mapping[str, np.ndarray], names: layout.Names) -> pa.Table:
     """A table of frames from values (N, ...) by column key."""
     arrays = {
         column.key: layout.column_array(column, values[column.key])
-        for column in layout.columns(object_names)
+        for column in layout.columns(names)
     }
-    return pa.table(arrays).replace_schema_metadata({OBJECT_NAMES: json.dumps(object_names)})
+    metadata = {OBJECT_NAMES: json.dumps(names.objects), JOINT_NAMES: json.dumps(names.joints)}
+    return pa.table(arrays).replace_schema_metadata(metadata)
 
 
 def write_frames(path: Path, table: pa.Table) -> None:
@@ -99,7 +105,8 @@ def write_frames(path: Path, table: pa.Table) -> None:
 
 def _frames_table(episodes: Sequence[Episode], fps: int) -> pa.Table:
     """The rows of all episodes; running indices count from 0 and are set by `finish`."""
-    names = layout.union(episode.object_names for episode in episodes)
+    objects = layout.union(episode.object_names for episode in episodes)
+    names = layout.Names(episodes[0].joint_names, objects)
     lengths = [len(episode) for episode in episodes]
     frame_index = np.concatenate([np.arange(length) for length in lengths])
     values = {
@@ -109,10 +116,10 @@ def _frames_table(episodes: Sequence[Episode], fps: int) -> pa.Table:
         "index": np.arange(sum(lengths)),
         "task_index": np.zeros(sum(lengths)),
     }
-    for column in layout.COLUMNS:
+    for column in (*layout.joint_columns(names.joints), *layout.COLUMNS):
         values[column.key] = np.concatenate([getattr(e, column.field) for e in episodes])
-    for column in layout.object_columns(names):
-        parts = [layout.spread(getattr(e, column.field), e.object_names, names) for e in episodes]
+    for column in layout.object_columns(objects):
+        parts = [layout.spread(getattr(e, column.field), e.object_names, objects) for e in episodes]
         values[column.key] = np.concatenate(parts)
     return frames_table(values, names)
 

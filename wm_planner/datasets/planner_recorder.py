@@ -31,7 +31,8 @@ FINISH_STEPS = 50  # the expert's, at most
 
 def open_planner_recorder(config: StackConfig) -> Record:
     """Load the models and open the rig, once per process."""
-    config = dataclasses.replace(config, onnx=dataclasses.replace(config.onnx, threads=1))
+    onnx = dataclasses.replace(config.onnx, threads=1)
+    config = dataclasses.replace(config.without_hurry(), onnx=onnx)
     stack = assemble(config)
     rig = MujocoRig(description=stack.rig_description)
 

@@ -8,7 +8,7 @@ into the stream, so that any decoder comes back to the same RGB.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -83,6 +83,22 @@ def write_video(path: Path, clips: Iterable[np.ndarray], fps: int) -> None:
         container.mux(stream.encode())
 
 
+def decode_video(path: Path) -> Iterator[np.ndarray]:
+    """Yields the frames of a file, each (h, w, 3) uint8 RGB, whatever its codec.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1
+            for frame in container.decode(stream):
+                yield frame.to_ndarray(format="rgb24")
+    except (av.FFmpegError, IndexError, OSError) as error:
+        raise DataError(f"{path}: cannot be read as a video ({error})") from error
+
+
 def read_video(path: Path, out: np.ndarray) -> None:
     """Decodes all frames of a file into `out`, shape (N, h, w, 3) uint8 RGB.
 
@@ -90,20 +106,11 @@ def read_video(path: Path, out: np.ndarray) -> None:
         DataError: If the file cannot be read, or does not hold N frames of that size.
     """
     count = 0
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = 1
-            for frame in container.decode(stream):
-                image = frame.to_ndarray(format="rgb24")
-                if count < len(out):
-                    if image.shape != out.shape[1:]:
-                        raise DataError(
-                            f"{path}: frames of {image.shape}, expected {out.shape[1:]}"
-                        )
-                    out[count] = image
-                count += 1
-    except (av.FFmpegError, IndexError) as error:
-        raise DataError(f"{path}: cannot be read as a video ({error})") from error
+    for image in decode_video(path):
+        if count < len(out):
+            if image.shape != out.shape[1:]:
+                raise DataError(f"{path}: frames of {image.shape}, expected {out.shape[1:]}")
+            out[count] = image
+        count += 1
     if count != len(out):
         raise DataError(f"{path}: holds {count} frames, the dataset says {len(out)}")

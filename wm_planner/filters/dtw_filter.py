@@ -1,7 +1,7 @@
 """The DTW filter: candidates that move unlike what they should resemble.
 
-Three comparisons, each on where it is asked for: with a reference trajectory for each candidate,
-with demonstrations of the task, and with the other candidates.
+Three comparisons, each on where it is asked for: with what the world model shows the hands doing
+under the candidate's own actions, with demonstrations of the task, and with the other candidates.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from wm_planner.filters.dtw.alignment import first_step_apart
 from wm_planner.filters.dtw.consensus import to_medoid, to_nearest
 from wm_planner.filters.dtw.demonstration_library import load_library
 from wm_planner.filters.dtw.hand_distance import Weights, distances, step_costs
-from wm_planner.filters.filter import Filter
+from wm_planner.filters.filter import Filter, JudgingContext
 from wm_planner.robot.robot_model import RobotModel
 from wm_planner.settings import setting
 from wm_planner.types import (
     HANDS,
     ActionChunks,
     HandPoses,
-    JointTrajectories,
+    Need,
     RejectionReason,
     StartState,
     Verdicts,
@@ -45,8 +45,11 @@ class DtwFilterSettings:
     width_weight: float = setting(
         1.0, unit="m/m", minimum=0.0, maximum=100.0, help="what a difference in width counts"
     )
+    resimulation: bool = setting(
+        False, help="compare with the hand trajectory read off the re-simulated actions"
+    )
     reference_limit: float = setting(
-        0.05, unit="m", minimum=0.0, maximum=10.0, help="largest distance to a given reference"
+        0.05, unit="m", minimum=0.0, maximum=10.0, help="largest distance to that trajectory"
     )
     demonstrations: str = setting(
         "", help="file of `wm-planner library` to compare with; empty for none"
@@ -78,6 +81,7 @@ class DtwFilter(Filter):
         self.robot, self.settings = robot, settings or DtwFilterSettings()
         chosen = self.settings
         self.weights = Weights(chosen.position_weight, chosen.rotation_weight, chosen.width_weight)
+        self.needs = Need.CHUNKS if chosen.resimulation else Need.NOTHING
         first_step_apart(np.zeros((2, 2)), 1, 0.0)  # compiles, so that no plan waits for it
         self._library = None
         if chosen.demonstrations:
@@ -86,11 +90,14 @@ class DtwFilter(Filter):
             self._known = self._library.poses
             self._check(chosen)
 
-    def judge(
-        self, chunks: ActionChunks, trajectories: JointTrajectories, start: StartState
-    ) -> tuple[Verdicts, ...]:
+    def judge(self, context: JudgingContext) -> tuple[Verdicts, ...]:
+        chunks, start = context.chunks, context.start
         poses = self.targets(chunks, start)
         verdicts = []
+        if self.settings.resimulation:
+            seen = context.resimulation
+            assert seen is not None and seen.chunks is not None  # as this filter `needs`
+            verdicts.append(self.judge_against(poses, self.targets(seen.chunks, start)))
         if self._library is not None:
             verdicts.append(self._demonstrations(poses, chunks.dt))
         if self.settings.consensus:

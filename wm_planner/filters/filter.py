@@ -3,8 +3,33 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
-from wm_planner.types import ActionChunks, JointTrajectories, StartState, Verdicts
+from wm_planner.types import (
+    ActionChunks,
+    JointTrajectories,
+    Need,
+    Resimulation,
+    StartState,
+    Verdicts,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class JudgingContext:
+    """Everything a filter may look at.
+
+    Attributes:
+        chunks: relative 20-D actions, (K, H, 20).
+        trajectories: the same in joint space, (K, H, D).
+        start: what the arms are doing at the chunks' start.
+        resimulation: at least what the filter `needs`; None where no one needs any.
+    """
+
+    chunks: ActionChunks
+    trajectories: JointTrajectories
+    start: StartState
+    resimulation: Resimulation | None = None
 
 
 class Filter(ABC):
@@ -16,16 +41,13 @@ class Filter(ABC):
 
     A filter is made with the robot model and its settings, a frozen dataclass beside it that is
     named after it: `KinematicFilterSettings`.
+
+    Attributes:
+        needs: of a re-simulation, which costs as much as dreaming; an instance may have its own.
     """
 
-    @abstractmethod
-    def judge(
-        self, chunks: ActionChunks, trajectories: JointTrajectories, start: StartState
-    ) -> tuple[Verdicts, ...]:
-        """Return one Verdicts per limit, each over all K candidates.
+    needs: Need = Need.NOTHING
 
-        Args:
-            chunks: relative 20-D actions, (K, H, 20).
-            trajectories: the same in joint space, (K, H, D).
-            start: what the arms are doing at the chunks' start.
-        """
+    @abstractmethod
+    def judge(self, context: JudgingContext) -> tuple[Verdicts, ...]:
+        """Return one Verdicts per limit, each over all K candidates."""

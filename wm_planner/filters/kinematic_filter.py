@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wm_planner.filters.filter import Filter
+from wm_planner.filters.filter import Filter, JudgingContext
 from wm_planner.filters.kinematic.clearance import clearance
 from wm_planner.filters.kinematic.finite import finite
 from wm_planner.filters.kinematic.gripper_range import gripper_range
@@ -21,7 +21,7 @@ from wm_planner.filters.kinematic.settings import KinematicFilterSettings
 from wm_planner.filters.kinematic.singularity import singularity
 from wm_planner.filters.kinematic.workspace import workspace
 from wm_planner.robot.robot_model import RobotModel
-from wm_planner.types import ActionChunks, JointTrajectories, StartState, Verdicts
+from wm_planner.types import Verdicts
 
 __all__ = ["KinematicFilter", "KinematicFilterSettings"]
 
@@ -50,9 +50,8 @@ class KinematicFilter(Filter):
         self.robot = robot
         self.settings = settings or KinematicFilterSettings()
 
-    def judge(
-        self, chunks: ActionChunks, trajectories: JointTrajectories, start: StartState
-    ) -> tuple[Verdicts, ...]:
-        measured = motion(self.robot, self.settings, chunks, trajectories, start)
+    def judge(self, context: JudgingContext) -> tuple[Verdicts, ...]:
+        judged = (context.chunks, context.trajectories, context.start)
+        measured = motion(self.robot, self.settings, *judged)
         with np.errstate(invalid="ignore", over="ignore"):
             return tuple(verdicts for check in CHECKS for verdicts in check(measured))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_planner.bundle import Bundle
 from wm_planner.types import ActionChunks, HandPoses
 
 
@@ -16,26 +17,40 @@ class InverseDynamicsSpec:
 
     Attributes:
         dt: spacing of frames it was trained on, s.
-        latent_shape: shape of one frame's latent.
-        encoder_hash: sha256 of the encoder whose latents it reads.
+        frame_shape: shape of one frame: of a world model's latent, or of an image (h, w, 3).
+        reads_images: whether frames are images, uint8, of any world model's camera.
         bundle_hash: identifies the model.
     """
 
     dt: float
-    latent_shape: tuple[int, ...]
-    encoder_hash: str
+    frame_shape: tuple[int, ...]
+    reads_images: bool
     bundle_hash: str
+
+    @staticmethod
+    def of_bundle(bundle: Bundle) -> InverseDynamicsSpec:
+        """Read it off a manifest, without loading the model."""
+        manifest, shape = bundle.manifest, bundle.manifest.latent_shape
+        if manifest.reads_images:
+            ((_, size),) = manifest.cameras.items()
+            shape = (size.height, size.width, 3)
+        return InverseDynamicsSpec(
+            dt=manifest.dt_s,
+            frame_shape=shape,
+            reads_images=manifest.reads_images,
+            bundle_hash=bundle.bundle_hash,
+        )
 
 
 class InverseDynamics(ABC):
-    """Reads hand commands off a sequence of latents."""
+    """Reads hand commands off a sequence of frames."""
 
     spec: InverseDynamicsSpec
 
     @abstractmethod
     def invert(
         self,
-        latents: np.ndarray,
+        frames: np.ndarray,
         measured: HandPoses,
         dt: float,
         start_ns: int,
@@ -46,12 +61,13 @@ class InverseDynamics(ABC):
         """Return the chain of actions that leads through the frames.
 
         Args:
-            latents: shape (K, H + 1, *latent_shape), the newest *observed* frame first.
+            frames: shape (K, H + 1, *frame_shape), the newest *observed* frame first. A planner
+                gets them from `wm_planner.planner.readable_frames`.
             measured: measured hands at that frame, no leading axes; the first action is relative
                 to them, so errors of the model's own idea of the pose do not accumulate.
             dt: spacing of the frames, s.
             start_ns: stamp of the observed frame.
-            bundle_hash: world model bundle the latents come from.
+            bundle_hash: world model bundle the frames come from.
             generator: source of noise for models that average over draws; None for no noise.
             dreamed: whether the frames after the first were dreamed, as in planning, or seen. What
                 a dream does wrong need not look wrong, so models state more variance for them.

@@ -8,10 +8,11 @@ import numpy as np
 
 from wm_planner import actions
 from wm_planner.actions import ACTION_SIZE
-from wm_planner.bundle import INVERSE_DYNAMICS, Bundle
+from wm_planner.bundle import BACKBONE, INVERSE_DYNAMICS, Bundle
 from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.inverse_dynamics.chain_variance import chain_variance
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics, InverseDynamicsSpec
+from wm_planner.inverse_dynamics.optical_flow import flow_from_before, flow_size
 from wm_planner.inverse_dynamics.sliding_windows import cut_windows, lay_out, mean_said, merge
 from wm_planner.onnx_session import OnnxSession, OnnxSettings
 from wm_planner.settings import setting
@@ -19,6 +20,7 @@ from wm_planner.types import ActionChunks, HandPoses
 
 LOG_VARIANCE_RANGE = (-20.0, 10.0)  # exp of it stays finite in float32
 DT_TOLERANCE = 0.01  # relative
+BATCH = 128  # images at a time
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,16 @@ class OnnxInverseDynamicsSettings:
     """How sure the model has to make itself."""
 
     draws: int = setting(
-        1, minimum=1, maximum=32, help="Answers to average, each to slightly noisy latents."
+        1, minimum=1, maximum=32, help="Answers to average, each to slightly noisy frames."
     )
     flow_draws: int = setting(
         16, minimum=2, maximum=256, help="Commands that a model with a flow draws for each answer."
     )
     latent_noise: float = setting(
-        0.05, minimum=0.0, maximum=1.0, help="Deviation of that noise, in latent units."
+        0.05,
+        minimum=0.0,
+        maximum=1.0,
+        help="Deviation of that noise; latents have 1.",
     )
 
 
@@ -41,6 +46,9 @@ class OnnxInverseDynamics(InverseDynamics):
 
     Windows of the model's length slide over the frames one by one; what they say about the same
     pair of frames is averaged by inverse variance, and so are several draws of noise.
+
+    A model that reads images has a second graph, its backbone, which looks at each image once. Its
+    features, and optical flow where the model wants it, are then what windows consist of.
 
     The graph answers with *absolute* targets; the chain of actions starts at the measured pose.
     Summing what the hands moved in dreamed frames would add up the errors instead.
@@ -63,12 +71,16 @@ class OnnxInverseDynamics(InverseDynamics):
         if manifest.kind != INVERSE_DYNAMICS:
             raise BundleError(f"{bundle.folder}: is a {manifest.kind}, expected inverse_dynamics")
         self.settings = settings or OnnxInverseDynamicsSettings()
-        self.spec = InverseDynamicsSpec(
-            dt=manifest.dt_s,
-            latent_shape=manifest.latent_shape,
-            encoder_hash=manifest.encoder_hash,
-            bundle_hash=bundle.bundle_hash,
-        )
+        if manifest.reads_images and len(manifest.cameras) != 1:
+            cameras = ", ".join(manifest.cameras) or "none"
+            raise BundleError(f"{bundle.folder}: reads images of {cameras}, expected one camera")
+        self.spec = InverseDynamicsSpec.of_bundle(bundle)
+        self._backbone, self._motion = None, 0
+        if manifest.reads_images:
+            self._backbone = OnnxSession(
+                BACKBONE, bundle.graphs[BACKBONE], manifest.graphs[BACKBONE], onnx
+            )
+            self._motion = _motion(bundle)
         name = "inverse_dynamics"
         self._graph = OnnxSession(name, bundle.graphs[name], manifest.graphs[name], onnx)
         self._window = manifest.context_frames
@@ -80,7 +92,7 @@ class OnnxInverseDynamics(InverseDynamics):
 
     def invert(
         self,
-        latents: np.ndarray,
+        frames: np.ndarray,
         measured: HandPoses,
         dt: float,
         start_ns: int,
@@ -89,14 +101,13 @@ class OnnxInverseDynamics(InverseDynamics):
         dreamed: bool = True,
     ) -> ActionChunks:
         """Return the chain of actions that leads through the frames."""
-        one_frame = self.spec.latent_shape
-        if latents.ndim < 2 or latents.shape[1] < 2 or latents.shape[2:] != one_frame:
-            raise ShapeError(
-                f"latents have shape {latents.shape}, expected (K, H + 1, {one_frame})"
-            )
+        one_frame, what = self.spec.frame_shape, "images" if self.spec.reads_images else "latents"
+        if frames.ndim < 2 or frames.shape[1] < 2 or frames.shape[2:] != one_frame:
+            raise ShapeError(f"{what} have shape {frames.shape}, expected (K, H + 1, {one_frame})")
         if not np.isclose(dt, self.spec.dt, DT_TOLERANCE):
             raise DataError(f"frames are {dt} s apart, inverse dynamics needs {self.spec.dt} s")
         draws = 1 if generator is None else self.settings.draws
+        latents = self._look(frames)
         answers = [self._answer(latents, generator, draws > 1, dreamed) for _ in range(draws)]
         packed, variance, correlation, said = (
             np.concatenate(parts) for parts in zip(*answers, strict=True)
@@ -112,6 +123,21 @@ class OnnxInverseDynamics(InverseDynamics):
             start_ns=start_ns,
             bundle_hash=bundle_hash,
         )
+
+    def _look(self, frames: np.ndarray) -> np.ndarray:
+        """Return what windows consist of, (K, F, *latent_shape): latents as they are."""
+        if self._backbone is None:
+            return frames
+        images = frames.astype(np.uint8)  # exact: through a service they travel as floats
+        flat = images.reshape(-1, *self.spec.frame_shape)
+        parts = [
+            self._backbone.run(image=flat[at : at + BATCH])["latent"]
+            for at in range(0, len(flat), BATCH)
+        ]
+        features = np.concatenate(parts).reshape(*images.shape[:2], *parts[0].shape[1:])
+        if not self._motion:
+            return features
+        return np.concatenate([features, flow_from_before(images)[:, :, None]], axis=-1)
 
     def _answer(
         self, latents: np.ndarray, generator: np.random.Generator | None, noisy: bool, dreamed: bool
@@ -143,3 +169,18 @@ class OnnxInverseDynamics(InverseDynamics):
         shared = answer.get("correlation", np.zeros_like(answer["command"]))
         correlation, _ = lay_out(shared.reshape(*lead, -1), steps)
         return packed, variance, correlation, said
+
+
+def _motion(bundle: Bundle) -> int:
+    """Return how many numbers of optical flow the model wants behind an image's features."""
+    manifest = bundle.manifest
+    ((_, size),) = manifest.cameras.items()
+    features = manifest.graphs[BACKBONE].outputs[0].shape[-1]
+    more = manifest.latent_shape[-1] - int(features)
+    if more not in (0, flow_size(size.height, size.width)):
+        raise BundleError(
+            f"{bundle.folder}: latent_shape is {manifest.latent_shape}, its backbone makes "
+            f"{features} features of {size.height}x{size.width} px, and optical flow "
+            f"{flow_size(size.height, size.width)}"
+        )
+    return more

@@ -74,7 +74,7 @@ def arm_trajectory(
     # Constant deceleration; a cubic between these two points is exactly that parabola.
     rest = position + velocity * duration / 2
     return JointTrajectory(
-        joint_names=hand.joint_names,
+        joint_names=hand.message_names,
         start_ns=command.stamp_ns,
         time_from_start_ns=(0, round(duration * 1e9)),
         position=(tuple(position), tuple(rest)),
@@ -84,6 +84,7 @@ def arm_trajectory(
 
 def gripper_trajectory(hand: HandDescription, command: Command, index: int) -> JointTrajectory:
     """Return the set point of one gripper; without velocities, so that it moves evenly."""
-    fingers = tuple(hand.gripper.joint_position(command.gripper_width[index]))
+    synergy = hand.gripper.message
+    fingers = tuple(synergy.joint_position(command.gripper_width[index]))
     times = (0, round(SHORTEST_STOP_S * 1e9))
-    return JointTrajectory(hand.gripper.joint_names, command.stamp_ns, times, (fingers, fingers))
+    return JointTrajectory(synergy.joint_names, command.stamp_ns, times, (fingers, fingers))

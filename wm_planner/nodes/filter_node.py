@@ -1,4 +1,7 @@
-"""Lifecycle node `filter`: judges candidates with every configured filter, as a service."""
+"""Lifecycle node `filter`: judges candidates with the configured filters, as a service.
+
+Filters that need a re-simulation are the planner's own affair: the service knows no dreams.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import numpy as np
 from wm_planner import srv
 from wm_planner.assembly import build_filters
 from wm_planner.errors import ConfigurationError
+from wm_planner.filters.filter import JudgingContext
 from wm_planner.messages.plans import column_order
 from wm_planner.nodes import topics
 from wm_planner.nodes.configured import declare_config, read_config
@@ -65,8 +69,10 @@ class FilterNode(StageNode):
         start = StartState(
             np.array(request.measured_joint_position), np.array(request.measured_joint_velocity)
         )
+        context = JudgingContext(chunks, trajectories, start)
         response.verdicts = [
             verdict_to_message(verdicts)
             for one in filters
-            for verdicts in one.judge(chunks, trajectories, start)
+            if not one.needs
+            for verdicts in one.judge(context)
         ]

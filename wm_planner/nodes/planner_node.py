@@ -8,7 +8,8 @@ from typing import Any
 from sensor_msgs.msg import Image, JointState
 
 from wm_planner import msg
-from wm_planner.assembly import build_scorers, load_bundles
+from wm_planner.assembly import build_filters, build_scorers, load_bundles
+from wm_planner.bundle import WORLD_MODEL
 from wm_planner.errors import ConfigurationError, WmPlannerError
 from wm_planner.messages.arrays import to_ns
 from wm_planner.messages.images import image_from_message
@@ -44,8 +45,8 @@ class PlannerNode(StageNode):
         declare_config(self)
         self.declare_parameter("seed", 0)
         self._local = stages
-        self._planning = Parameters(self, PlannerSettings, self._configured_planner())
-        self._tasks = Parameters(self, TaskSettings)
+        self._planning = Parameters(self, PlannerSettings, self._configured("planner"))
+        self._tasks = Parameters(self, TaskSettings, self._configured("replanning"))
         self._task: TaskRunner | None = None
         self._heard: list[Any] = []
         self._sent: PlannerPublishers | None = None
@@ -60,11 +61,12 @@ class PlannerNode(StageNode):
         if self._local is not None:
             model, inverse, filters = self._local.complete()
         else:
-            model, inverse, filters = remote_stages(self, bundles, robot.joint_names)
-        scorers = build_scorers(config)
+            own = build_filters(config, robot)
+            model, inverse, filters = remote_stages(self, bundles, robot.joint_names, own)
+        scorers = build_scorers(config, bundles[WORLD_MODEL])
         self._planner = Planner(model, inverse, robot, filters, scorers, self._planning.current)
         self._joint_names, self._reader = robot.joint_names, JointReader(rig)
-        spec = model.spec
+        spec, self._look_ahead_s = model.spec, config.executor.look_ahead_s
         self._assembler = ObservationAssembler(robot, spec.camera, spec.dt, spec.context_frames)
         self._mailbox = Mailbox("planner")
         self._sent = PlannerPublishers(self, robot.joint_names)
@@ -127,7 +129,7 @@ class PlannerNode(StageNode):
         self._planner.settings = self._planning.current
         seed = self.get_parameter("seed").value
         now_ns = self.get_clock().now().nanoseconds
-        self._task = TaskRunner(self._planner, goal, now_ns, timeout_s, seed)
+        self._task = TaskRunner(self._planner, goal, now_ns, timeout_s, seed, self._look_ahead_s)
         return self._task
 
     def _proceed(self, task: TaskRunner) -> None:
@@ -147,11 +149,13 @@ class PlannerNode(StageNode):
         settings = self._tasks.current
         result = task.cycle(window, self.get_clock().now().nanoseconds, settings)
         if result is not None:
-            sent.send(task, *result)
+            report, reason = result
+            report = task.send(report, self.get_clock().now().nanoseconds, settings)
+            sent.send(task, report, reason)
         sent.tell(task, window.newest_stamp_ns, settings)
 
-    def _configured_planner(self) -> dict[str, Any]:
+    def _configured(self, section: str) -> dict[str, Any]:
         try:
-            return asdict(read_config(self).planner)
+            return asdict(getattr(read_config(self), section))
         except ConfigurationError:
             return {}  # configure will refuse with the reason; the node stays alive for it

@@ -55,7 +55,8 @@ class PlannerPublishers:
 
     def tell(self, task: TaskRunner, stamp_ns: int, settings: TaskSettings) -> None:
         """Send how the task is coming along, as of the observation at ``stamp_ns``."""
-        status, reading = task.status, task.status.reading
+        status, reading, drift = task.status, task.status.reading, task.status.drift
+        reasons = task.replanning.reasons
         now_ns = self._node.get_clock().now().nanoseconds
         asked = task.goal.instruction
         self._progress.publish(
@@ -67,5 +68,13 @@ class PlannerPublishers:
                 value_limit=settings.success_value if asked else math.nan,
                 reached_frames=0 if reading is None else reading.frames,
                 elapsed_s=(now_ns - task.begun_ns) * 1e-9,
+                drifted=drift is not None and drift.drifted,
+                drift=math.nan if drift is None else drift.cost,
+                drift_limit=settings.drift_limit,
+                dream_step=math.nan if drift is None else drift.step,
+                lateness=math.nan if drift is None else drift.lateness,
+                planning_delay_s=task.replanning.delay_s(settings),
+                replan_reasons=[reason.value for reason in reasons],
+                replans=list(reasons.values()),
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from rclpy.node import Node
 from wm_planner import actions, srv
 from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, Bundle
 from wm_planner.errors import BundleError, ConfigurationError
-from wm_planner.filters.filter import Filter
+from wm_planner.filters.filter import Filter, JudgingContext
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics, InverseDynamicsSpec
 from wm_planner.messages.arrays import unflat
 from wm_planner.messages.images import image_from_message
@@ -21,15 +21,14 @@ from wm_planner.nodes.conversions import stages
 from wm_planner.nodes.conversions.arrays import flat
 from wm_planner.nodes.conversions.images import image_to_message
 from wm_planner.nodes.stage_client import StageClient
-from wm_planner.nodes.stage_specs import inverse_dynamics_spec, world_model_spec
+from wm_planner.nodes.stage_specs import world_model_spec
 from wm_planner.types import (
     ActionChunks,
     Goal,
     HandPoses,
-    JointTrajectories,
     ObservationWindow,
+    Restart,
     Rollouts,
-    StartState,
     Verdicts,
 )
 from wm_planner.world_models.world_model import WorldModel, WorldModelSpec
@@ -71,12 +70,16 @@ class RemoteWorldModel(WorldModel):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        committed: HandPoses | None = None,
+        restart: Restart | None = None,
     ) -> Rollouts:
+        """Dream through the service, which knows no restarts: it dreams all frames anew."""
         request = srv.Imagine.Request(
             window=stages.window_to_message(window, _columns(window)),
             goal=stages.goal_to_message(goal),
             candidates=candidates,
             seed=_seed(generator),
+            committed=[] if committed is None else flat(actions.pack(committed)),
         )
         return self._checked(self._imagine.call(request).rollouts)
 
@@ -118,7 +121,7 @@ class RemoteInverseDynamics(InverseDynamics):
 
     def invert(
         self,
-        latents: np.ndarray,
+        frames: np.ndarray,
         measured: HandPoses,
         dt: float,
         start_ns: int,
@@ -128,11 +131,12 @@ class RemoteInverseDynamics(InverseDynamics):
     ) -> ActionChunks:
         if not dreamed:
             raise ConfigurationError("the service of inverse dynamics is for dreamed frames alone")
-        # Float16 is how dreams travel; the observed frame goes along in full.
-        dreams = Rollouts(latents[:, 1:], dt, start_ns, 0, bundle_hash)
+        # Float16 is how dreams travel, and exact for levels of images; the observed frame goes
+        # along in full.
+        dreams = Rollouts(frames[:, 1:], dt, start_ns, 0, bundle_hash)
         request = srv.Invert.Request(
             rollouts=stages.rollouts_to_message(dreams),
-            newest_latents=flat(latents[0, 0], "f"),
+            newest_latents=flat(frames[0, 0], "f"),
             measured_hands=actions.pack(measured),
             seed=0 if generator is None else _seed(generator),
         )
@@ -140,7 +144,7 @@ class RemoteInverseDynamics(InverseDynamics):
 
 
 class RemoteFilter(Filter):
-    """All filters of the node `filter`, as one.
+    """All filters of the node `filter` that need no re-simulation, as one.
 
     Args:
         node: owns the client.
@@ -151,35 +155,34 @@ class RemoteFilter(Filter):
         self._joint_names = tuple(joint_names)
         self._judge = StageClient(node, srv.Judge, topics.JUDGE_SERVICE)
 
-    def judge(
-        self,
-        chunks: ActionChunks,
-        trajectories: JointTrajectories,
-        start: StartState,
-    ) -> tuple[Verdicts, ...]:
+    def judge(self, context: JudgingContext) -> tuple[Verdicts, ...]:
+        trajectories = stages.trajectories_to_message(context.trajectories, self._joint_names)
         request = srv.Judge.Request(
-            chunks=stages.chunks_to_message(chunks),
-            trajectories=stages.trajectories_to_message(trajectories, self._joint_names),
-            measured_joint_position=flat(start.joint_position),
-            measured_joint_velocity=flat(start.joint_velocity),
+            chunks=stages.chunks_to_message(context.chunks),
+            trajectories=trajectories,
+            measured_joint_position=flat(context.start.joint_position),
+            measured_joint_velocity=flat(context.start.joint_velocity),
         )
         response = self._judge.call(request)
         return tuple(verdict_from_message(verdict) for verdict in response.verdicts)
 
 
 def remote_stages(
-    node: Node, bundles: Mapping[str, Bundle], joint_names: Sequence[str]
+    node: Node, bundles: Mapping[str, Bundle], joint_names: Sequence[str], filters: Iterable[Filter]
 ) -> tuple[WorldModel, InverseDynamics, tuple[Filter, ...]]:
-    """Return all stages of the other processes.
+    """Return all stages of the other processes, and what filters stay in this one.
 
     Args:
         node: owns the clients.
         bundles: what the other processes must have loaded, by kind.
         joint_names: the D columns.
+        filters: those configured; those that need a re-simulation are kept, as its latents are
+            here already.
     """
     model = RemoteWorldModel(node, world_model_spec(bundles[WORLD_MODEL]))
-    inverse = RemoteInverseDynamics(node, inverse_dynamics_spec(bundles[INVERSE_DYNAMICS]))
-    return model, inverse, (RemoteFilter(node, joint_names),)
+    inverse = RemoteInverseDynamics(node, InverseDynamicsSpec.of_bundle(bundles[INVERSE_DYNAMICS]))
+    kept = (one for one in filters if one.needs)
+    return model, inverse, (RemoteFilter(node, joint_names), *kept)
 
 
 def _columns(window: ObservationWindow) -> list[str]:

@@ -44,8 +44,7 @@ class RigPublishers:
         self._joints = node.create_publisher(JointState, rig.topics.joint_states, SENSOR_QOS)
         self._success = node.create_publisher(Bool, SUCCESS_TOPIC, RELIABLE_QOS)
         self._clock = node.create_publisher(Clock, "/clock", RELIABLE_QOS) if clock else None
-        fingers = [hand.gripper.joint_names for hand in rig.hands]
-        self._names = [*rig.joint_names, *fingers[0], *fingers[1]]
+        self._names = rig.message_joint_names
         self._camera_period_ns = round(1e9 / camera_rate)
         self._next_image_ns = 0
 
@@ -55,7 +54,8 @@ class RigPublishers:
             self._clock.publish(Clock(clock=to_stamp(now_ns)))
         position, velocity, width = rig.joint_state()
         fingers = [
-            hand.gripper.joint_position(w) for hand, w in zip(self._rig.hands, width, strict=True)
+            hand.gripper.message.joint_position(w)
+            for hand, w in zip(self._rig.hands, width, strict=True)
         ]
         moving = np.concatenate([position, *fingers])
         speeds = np.concatenate([velocity, np.zeros(len(moving) - len(velocity))])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from wm_planner.bundle import Bundle
-from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamicsSpec
 from wm_planner.world_models.world_model import WorldModelSpec
 
 
@@ -20,15 +19,4 @@ def world_model_spec(bundle: Bundle) -> WorldModelSpec:
         latent_shape=manifest.latent_shape,
         bundle_hash=bundle.bundle_hash,
         instructions=manifest.instructions,
-    )
-
-
-def inverse_dynamics_spec(bundle: Bundle) -> InverseDynamicsSpec:
-    """Read the specification off a manifest, without loading the model."""
-    manifest = bundle.manifest
-    return InverseDynamicsSpec(
-        dt=manifest.dt_s,
-        latent_shape=manifest.latent_shape,
-        encoder_hash=manifest.encoder_hash,
-        bundle_hash=bundle.bundle_hash,
     )

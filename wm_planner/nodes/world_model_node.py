@@ -87,7 +87,9 @@ class WorldModelNode(StageNode):
         window = convert.window_from_message(request.window)
         goal = convert.goal_from_message(request.goal)
         generator = np.random.default_rng(request.seed)
-        rollouts = model.imagine(window, goal, request.candidates, generator)
+        packed = np.array(request.committed).reshape(-1, actions.ACTION_SIZE)
+        committed = actions.unpack(packed) if len(packed) else None
+        rollouts = model.imagine(window, goal, request.candidates, generator, committed)
         observed = model.look(window.images[model.spec.camera])
         response.rollouts = convert.rollouts_to_message(rollouts)
         response.observed_shape = flat(observed.shape, "I")

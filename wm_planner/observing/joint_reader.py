@@ -1,4 +1,7 @@
-"""Reads a rig's joint states: arms by name, gripper widths from the finger joints."""
+"""Reads a rig's joint states: arms by name, gripper widths from the finger joints.
+
+Everything that speaks of the robot in its driver's names passes here: messages and imported files.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,6 @@ class JointReader:
 
     def __init__(self, rig: RigDescription) -> None:
         self._rig = rig
-        self._names = [*rig.joint_names]
-        for hand in rig.hands:
-            self._names += hand.gripper.joint_names
 
     def read(self, message: Any) -> JointSample:
         """Return arms and gripper openings.
@@ -31,14 +31,25 @@ class JointReader:
         Raises:
             DataError: a joint is missing, doubled or not finite.
         """
-        position, velocity = joint_state_from_message(message, self._names)
-        arms = len(self._rig.joint_names)
-        widths, first = [], arms
-        for hand in self._rig.hands:
-            last = first + len(hand.gripper.joint_names)
-            width = float(hand.gripper.width(position[first:last]))
-            # Fingers that squeeze past closed measure slightly below zero.
-            widths.append(min(max(width, 0.0), hand.gripper.max_width))
-            first = last
+        position, velocity = joint_state_from_message(message, self._rig.message_joint_names)
+        arms, width = split_joints(self._rig, position)
         stamp_ns = to_ns(message.header.stamp)
-        return JointSample(stamp_ns, position[:arms], velocity[:arms], np.array(widths))
+        return JointSample(stamp_ns, arms, velocity[: len(arms)], width)
+
+
+def split_joints(rig: RigDescription, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return arm joints (..., D) in rad and gripper openings (..., 2) in m.
+
+    Args:
+        rig: which joints are whose.
+        position: Shape (..., N), in the order of `message_joint_names`.
+    """
+    first = len(rig.joint_names)
+    arms, widths = position[..., :first], []
+    for hand in rig.hands:
+        last = first + len(hand.gripper.message.joint_names)
+        width = hand.gripper.message.width(position[..., first:last])
+        # Fingers that squeeze past closed measure slightly below zero.
+        widths.append(np.clip(width, 0.0, hand.gripper.max_width))
+        first = last
+    return arms, np.stack(widths, axis=-1)

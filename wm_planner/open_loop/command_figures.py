@@ -8,7 +8,7 @@ import numpy as np
 
 from wm_planner import actions
 from wm_planner.open_loop.calibration import LEVELS, coverage, miscalibration
-from wm_planner.open_loop.figures import LOWER, Figure
+from wm_planner.open_loop.figures import HIGHER, LOWER, Figure
 from wm_planner.open_loop.hand_errors import ERRORS, path_distance_mm
 from wm_planner.open_loop.inversion import Inverted, commanded, standing_still
 from wm_planner.open_loop.windows import Windows
@@ -52,7 +52,21 @@ def command_figures(
                         LOWER, got[..., side].size, {STILL: float(rest[..., side].mean())},
                     )
                 )  # fmt: skip
+        figures.append(_open_or_closed(source, targets[rows], still[rows], truth[rows]))
     return figures
+
+
+def _open_or_closed(source: str, targets: HandPoses, still: HandPoses, truth: HandPoses) -> Figure:
+    """Compare on which side of half the widest width that was commanded grippers are told to be."""
+    half = truth.width.max() / 2
+
+    def right(poses: HandPoses) -> float:
+        return 100 * float(((poses.width > half) == (truth.width > half)).mean())
+
+    return Figure(
+        FAMILY, f"{source}, open or closed", "% right", right(targets), HIGHER, truth.width.size,
+        {STILL: right(still)},
+    )  # fmt: skip
 
 
 def averaging_figures(
@@ -73,32 +87,31 @@ def averaging_figures(
 def path_figures(
     windows: Windows, read: Mapping[str, HandPoses], chosen: Mapping[str, np.ndarray]
 ) -> list[Figure]:
-    """Compare whole paths of hands, which may be early or late; arguments as `command_figures`."""
+    """Compare whole paths of each hand, which may be early or late; see `command_figures`."""
     truth, still = actions.unpack(windows.targets), standing_still(windows)
     figures = []
     for source, targets in read.items():
         rows = np.flatnonzero(chosen[source])
         if not len(rows):
             continue
-
-        def warped(poses: HandPoses, rows: np.ndarray = rows) -> float:
-            pairs = [(b, side) for b in rows for side in range(2)]
-            return float(
-                np.mean(
-                    [
-                        path_distance_mm(poses.position[b, :, side], truth.position[b, :, side])
-                        for b, side in pairs
-                    ]
-                )
-            )
-
         apart = np.square(targets.position[rows] - truth.position[rows]).sum(axis=-1).mean(axis=1)
-        figures.append(
-            Figure(
-                PATHS, f"{source}, DTW distance", "mm", warped(targets), LOWER, 2 * len(rows),
-                {STILL: warped(still), "without warping": float(1e3 * np.sqrt(apart).mean())},
-            )
-        )  # fmt: skip
+        for side, hand in enumerate(HANDS):
+            got, rest = (
+                np.mean([
+                    path_distance_mm(poses.position[b, :, side], truth.position[b, :, side])
+                    for b in rows
+                ])
+                for poses in (targets, still)
+            )  # fmt: skip
+            figures.append(
+                Figure(
+                    PATHS, f"{source}, {hand} DTW distance", "mm", float(got), LOWER, len(rows),
+                    {
+                        STILL: float(rest),
+                        "without warping": float(1e3 * np.sqrt(apart[:, side]).mean()),
+                    },
+                )
+            )  # fmt: skip
     return figures
 
 

@@ -34,6 +34,7 @@ from wm_planner.world_models.world_model import WorldModel
 
 FREE_DRAWS = 8
 REAL_TASK, REAL_PLAY = "real task frames", "real play frames"
+REAL_FAILURE, RECONSTRUCTED = "real failure frames", "reconstructed frames"
 ACTED, FREE = "dreams with actions given", "free dreams"
 
 Stage = Callable[[str, int], Callable[[], None]]
@@ -99,7 +100,7 @@ def evaluate_models(
     shown, curves = picture_figures(
         pictures, truth, newest, windows.asked, perceptual, stage("pictures", len(pictures))
     )
-    read = Reader(models.inverse_dynamics, model.spec.bundle_hash, seed)
+    read = Reader(models.inverse_dynamics, model, seed)
     commands, calibration = _command_figures(windows, dreams, models, read)
     steered, swap = _steering_figures(windows, dreams, model, read, seed)
     objects, object_errors, notes = _object_figures(
@@ -145,18 +146,25 @@ def _pictures(
 def _command_figures(
     windows: Windows, dreams: Dreams, models: Models, read: Reader
 ) -> tuple[list[Figure], dict[str, dict[str, np.ndarray]]]:
-    real = read(windows, dreams.real, dreams.newest, dreamed=False)
+    real = read.recorded(windows, dreams.real, dreams.newest)
+    again = read.reconstructed(windows, dreams.real, dreams.newest)
     acted = read(windows, dreams.acted, dreams.newest)
     free = read(windows, dreams.free[:, 0], dreams.newest)
-    play = windows.kind == "play"
+    play, failure = windows.kind == "play", windows.kind == "failure"
     targets = {
-        REAL_TASK: real.targets, REAL_PLAY: real.targets, ACTED: acted.targets, FREE: free.targets,
+        REAL_TASK: real.targets, REAL_PLAY: real.targets, REAL_FAILURE: real.targets,
+        RECONSTRUCTED: again.targets, ACTED: acted.targets, FREE: free.targets,
     }  # fmt: skip
-    chosen = {REAL_TASK: ~play, REAL_PLAY: play, ACTED: np.ones_like(play), FREE: windows.asked}
+    chosen = {
+        REAL_TASK: ~play & ~failure, REAL_PLAY: play, REAL_FAILURE: failure,
+        RECONSTRUCTED: np.ones_like(play), ACTED: np.ones_like(play), FREE: windows.asked,
+    }  # fmt: skip
     figures = command_figures(windows, targets, chosen)
-    averaging = Reader(models.averaging, read.bundle_hash, read.seed)
-    for source, latents, once in (("real", dreams.real, real), (ACTED, dreams.acted, acted)):
-        averaged = averaging(windows, latents, dreams.newest, source != "real")
+    averaging = Reader(models.averaging, read.world_model, read.seed)
+    for source, averaged, once in (
+        ("real", averaging.recorded(windows, dreams.real, dreams.newest), real),
+        (ACTED, averaging(windows, dreams.acted, dreams.newest), acted),
+    ):
         figures += averaging_figures(
             windows, source, averaged.targets, once.targets, models.averaging_draws
         )

@@ -29,8 +29,7 @@ class Inverted:
 
 def invert(
     model: InverseDynamics,
-    newest: np.ndarray,
-    future: np.ndarray,
+    frames: np.ndarray,
     windows: Windows,
     bundle_hash: str,
     seed: int,
@@ -40,14 +39,13 @@ def invert(
 
     Args:
         model: inverse dynamics.
-        newest: latents of the newest observed frames, (B, *latent_shape).
-        future: latents of the frames after it, real or dreamed, (B, H, *latent_shape).
+        frames: as the model reads them, (B, H + 1, *frame_shape): the newest observed ones, and
+            those after them, real or dreamed.
         windows: B windows; the chains start at their measured hands.
         bundle_hash: of the world model that the latents come from.
         seed: of the noise of models that average over draws.
-        dreamed: whether ``future`` was.
+        dreamed: whether the frames after the first were.
     """
-    frames = np.concatenate([newest[:, None], future], axis=1)
     chunks = [
         model.invert(
             frames[b : b + 1], actions.unpack(windows.hand_pose[b]), seen.dt,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_planner.planner.candidate_plan import candidate_plan
+from wm_planner.planner.candidates import Candidates
 from wm_planner.types import (
     ActionChunks,
     JointTrajectories,
@@ -22,32 +24,88 @@ NO_SCORE = "NO_SCORE"  # every filter accepted the candidate, but its score is n
 
 
 @dataclass(frozen=True, eq=False)
+class Round:
+    """K candidates and what was said of them.
+
+    Attributes:
+        candidates: what was judged.
+        verdicts: of all filters; a candidate that one of them rejects is out.
+        scores: of all scorers.
+        total_score: shape (K,), sum of the scores; NaN where rejected.
+        reasons: K, why each candidate is out, "" for those that are in.
+    """
+
+    candidates: Candidates
+    verdicts: tuple[Verdicts, ...]
+    scores: tuple[Scores, ...]
+    total_score: np.ndarray
+    reasons: tuple[str, ...]
+
+    @property
+    def rejected(self) -> np.ndarray:
+        """Shape (K,), bool."""
+        return np.isnan(self.total_score)
+
+
+@dataclass(frozen=True, eq=False)
 class PlanReport:
     """A plan, or none, and everything that led to it.
 
     Attributes:
         plan: what was decided.
-        rollouts: the K dreams of the last attempt.
-        chunks: their actions.
-        trajectories: the same in joint space.
-        verdicts: of all filters; a candidate that one of them rejects is out.
-        scores: of all scorers.
-        total_score: shape (K,), sum of the scores; NaN where rejected.
-        attempts: batches of dreams that were tried.
-        rejections: over all attempts, candidates by the first reason against them.
-        latency_s: over all attempts, time taken by each stage, s.
+        rounds: the first batch, then what it became each time its rejected dreams were replaced,
+            then what a search near the best of them ended with.
+        latency_s: over all rounds, time taken by each stage, s.
     """
 
     plan: Plan | NoPlan
-    rollouts: Rollouts
-    chunks: ActionChunks
-    trajectories: JointTrajectories
-    verdicts: tuple[Verdicts, ...]
-    scores: tuple[Scores, ...]
-    total_score: np.ndarray
-    attempts: int
-    rejections: Mapping[str, int]
+    rounds: tuple[Round, ...]
     latency_s: Mapping[str, float]
+
+    @property
+    def rejections(self) -> Counter[str]:
+        """Over all rounds, dreams by the first reason against them."""
+        return rejections(self.rounds)
+
+    @property
+    def rollouts(self) -> Rollouts:
+        """The K dreams of the last round."""
+        return self.rounds[-1].candidates.rollouts
+
+    @property
+    def chunks(self) -> ActionChunks:
+        """Their actions."""
+        return self.rounds[-1].candidates.chunks
+
+    @property
+    def trajectories(self) -> JointTrajectories:
+        """The same in joint space."""
+        return self.rounds[-1].candidates.trajectories
+
+    @property
+    def verdicts(self) -> tuple[Verdicts, ...]:
+        """Of all filters, in the last round."""
+        return self.rounds[-1].verdicts
+
+    @property
+    def scores(self) -> tuple[Scores, ...]:
+        """Of all scorers, in the last round."""
+        return self.rounds[-1].scores
+
+    @property
+    def total_score(self) -> np.ndarray:
+        """Shape (K,), in the last round; NaN where rejected."""
+        return self.rounds[-1].total_score
+
+    @property
+    def accepted(self) -> np.ndarray:
+        """Numbers of the candidates that may be carried out."""
+        return np.flatnonzero(np.isfinite(self.total_score))
+
+    def plan_of(self, k: int) -> Plan:
+        """Return candidate k, accepted or not, as a plan with the id of the one that was made."""
+        plan_id = self.plan.plan_id if isinstance(self.plan, Plan) else 0
+        return candidate_plan(k, plan_id, self.rounds[-1].candidates, self.verdicts)
 
 
 def rejection_reasons(verdicts: Sequence[Verdicts], scores: np.ndarray) -> list[str]:
@@ -66,7 +124,12 @@ def rejection_reasons(verdicts: Sequence[Verdicts], scores: np.ndarray) -> list[
     return reasons
 
 
-def tell_rejections(rejections: Mapping[str, int]) -> str:
+def rejections(rounds: Sequence[Round]) -> Counter[str]:
+    """Return how many dreams were rejected in all rounds, by the first reason against them."""
+    return Counter(reason for one in rounds for reason in one.reasons if reason)
+
+
+def tell_rejections(counts: Mapping[str, int]) -> str:
     """Return a sentence for a person."""
-    listed = ", ".join(f"{n} for {reason}" for reason, n in Counter(rejections).most_common())
-    return f"all {sum(rejections.values())} candidates rejected: {listed}"
+    listed = ", ".join(f"{n} for {reason}" for reason, n in Counter(counts).most_common())
+    return f"all {sum(counts.values())} candidates rejected: {listed}"

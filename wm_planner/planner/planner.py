@@ -1,19 +1,31 @@
-"""The planner: imagine, invert, judge, score, choose."""
+"""The planner: imagine, invert, judge, score, choose; what is rejected is dreamed anew."""
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wm_planner import actions
 from wm_planner.errors import BundleError
-from wm_planner.filters.filter import Filter
+from wm_planner.filters.filter import Filter, JudgingContext
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics
-from wm_planner.planner.plan_report import PlanReport, rejection_reasons, tell_rejections
+from wm_planner.planner.candidate_plan import candidate_plan
+from wm_planner.planner.candidates import Candidates
+from wm_planner.planner.committed_steps import go_on_from
+from wm_planner.planner.plan_report import (
+    PlanReport,
+    Round,
+    rejection_reasons,
+    rejections,
+    tell_rejections,
+)
+from wm_planner.planner.readable_frames import check_readable, readable_frames
+from wm_planner.planner.regeneration import restart
+from wm_planner.planner.search import MotionSearch, SearchSettings, bend
 from wm_planner.planner.stage_timer import StageTimer
 from wm_planner.robot.robot_model import RobotModel
 from wm_planner.scorers.scorer import Scorer, ScoringContext
@@ -22,26 +34,39 @@ from wm_planner.types import (
     ActionChunks,
     Goal,
     HandPoses,
-    JointTrajectories,
+    Need,
     NoPlan,
     ObservationWindow,
     Plan,
+    Resimulation,
+    Restart,
     Rollouts,
+    Scores,
     StartState,
-    Verdicts,
 )
 from wm_planner.world_models.world_model import WorldModel
 
 
 @dataclass(frozen=True)
-class PlannerSettings:
+class PlannerSettings(SearchSettings):
     """How a plan is made, and how much of it is carried out."""
 
     candidates: int = setting(8, minimum=1, maximum=256, help="Dreams per plan.")
     execute_steps: int = setting(4, minimum=1, maximum=256, help="Steps before looking again.")
-    attempts: int = setting(
-        2, minimum=1, maximum=10, help="Batches of dreams to try until one dream is accepted."
+    slowdown_cost: float = setting(
+        1.0, minimum=0.0, maximum=1000.0,
+        help="Score that a plan loses where filters ask for twice the time; in proportion else.",
+    )  # fmt: skip
+    regeneration_rounds: int = setting(
+        2, minimum=0, maximum=10, help="How often rejected dreams are replaced before giving up."
     )
+    regeneration_below: int = setting(
+        1, minimum=1, maximum=256, help="Accepted dreams below which rejected ones are replaced."
+    )
+    regeneration_time: float = setting(
+        0.5, unit="s", minimum=0.0, maximum=60.0,
+        help="Age of a plan at which no round of replacing begins any more; 0 for no such limit.",
+    )  # fmt: skip
 
 
 class Planner:
@@ -57,14 +82,19 @@ class Planner:
         settings: PlannerSettings | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Put the parts together; `clock` returns seconds and only measures latencies."""
+        """Put the parts together; `clock` returns seconds, for latencies and the time limit."""
+        check_readable(world_model, inverse_dynamics.spec)
         self.world_model, self.inverse_dynamics, self.robot = world_model, inverse_dynamics, robot
         self.filters, self.scorers = tuple(filters), tuple(scorers)
         self.settings = settings or PlannerSettings()
         self._clock, self._plan_ids = clock, itertools.count(1)
 
     def plan(
-        self, window: ObservationWindow, goal: Goal, generator: np.random.Generator
+        self,
+        window: ObservationWindow,
+        goal: Goal,
+        generator: np.random.Generator,
+        committed: HandPoses | None = None,
     ) -> PlanReport:
         """Return the best accepted candidate as a Plan, or NoPlan when all were rejected.
 
@@ -72,91 +102,153 @@ class Planner:
             window: the newest T frames.
             goal: what to reach.
             generator: source of all randomness.
+            committed: where the hands will be told to be on the first d < H steps whatever is
+                planned now, leading axis d; None where nothing is decided yet.
         """
-        model, timer = self.world_model, StageTimer(self._clock)
-        rejections: Counter[str] = Counter()
-        joints = window.newest_joint_position
-        measured = self.robot.hand_poses(joints, window.newest_gripper_width)
+        begun_s, timer = self._clock(), StageTimer(self._clock)
         with timer("encode"):
-            newest = model.look(window.images[model.spec.camera][-1:])
-        attempts = 0
-        while True:
-            attempts += 1
-            with timer("imagine"):
-                rollouts = model.imagine(window, goal, self.settings.candidates, generator)
-            with timer("invert"):
-                chunks = self._invert(newest, rollouts, measured, generator)
-            with timer("kinematics"):
-                trajectories = self.robot.trajectories(chunks, measured, joints)
-            with timer("filter"):
-                start = StartState(joints, window.joint_velocity[-1])
-                judged = (judge.judge(chunks, trajectories, start) for judge in self.filters)
-                verdicts = tuple(itertools.chain.from_iterable(judged))
-            with timer("score"):
-                context = ScoringContext(rollouts, chunks, goal, model)
-                scores = tuple(scorer.score(context) for scorer in self.scorers)
-            total = sum((s.contribution for s in scores), np.zeros(len(rollouts.latents)))
-            reasons = rejection_reasons(verdicts, total)
-            total[[reason != "" for reason in reasons]] = np.nan
-            rejections.update(reason for reason in reasons if reason)
-            if not np.isnan(total).all() or attempts >= self.settings.attempts:
-                break
-        plan: Plan | NoPlan
-        if np.isnan(total).all():
-            plan = NoPlan(rollouts.start_ns, tell_rejections(rejections), verdicts)
-        else:
-            plan = self._best(total, rollouts, chunks, trajectories, verdicts)
-        return PlanReport(
-            plan=plan,
-            rollouts=rollouts,
-            chunks=chunks,
-            trajectories=trajectories,
-            verdicts=verdicts,
-            scores=scores,
-            total_score=total,
-            attempts=attempts,
-            rejections=rejections,
-            latency_s=timer.seconds,
-        )
+            newest = self.world_model.look(window.images[self.world_model.spec.camera][-1:])
+        hands = self.robot.hand_poses(window.newest_joint_position, window.newest_gripper_width)
+        seen = _Seen(window, goal, newest, hands, committed, generator, timer)
+        candidates = self._imagine(seen, self.settings.candidates)
+        rounds = [self._judge(seen, candidates)]
+        while self._worth_another(rounds, begun_s):
+            rows = np.flatnonzero(rounds[-1].rejected)
+            again = restart(candidates.rollouts, rounds[-1].verdicts, rows, len(rounds))
+            candidates = candidates.replaced(rows, self._imagine(seen, len(rows), again))
+            rounds.append(self._judge(seen, candidates))
+        if self.settings.search != "none" and not rounds[-1].rejected.all():
+            rounds.append(self._search(seen, rounds[-1]))
+        return PlanReport(self._decide(rounds), tuple(rounds), timer.seconds)
 
-    def _invert(
-        self,
-        newest: np.ndarray,
-        rollouts: Rollouts,
-        measured: HandPoses,
-        generator: np.random.Generator,
-    ) -> ActionChunks:
-        """Read actions off the dreams, each with the newest observed frame in front."""
-        observed = np.repeat(newest[None], len(rollouts.latents), axis=0)
-        frames = np.concatenate([observed, rollouts.latents.astype(np.float32)], axis=1)
+    def _worth_another(self, rounds: Sequence[Round], begun_s: float) -> bool:
+        """Whether too little was accepted, and rounds and time are left."""
+        settings, rejected = self.settings, rounds[-1].rejected
+        if not rejected.any() or (~rejected).sum() >= settings.regeneration_below:
+            return False
+        limit_s = settings.regeneration_time or np.inf
+        return len(rounds) <= settings.regeneration_rounds and self._clock() - begun_s < limit_s
+
+    def _imagine(self, seen: _Seen, count: int, again: Restart | None = None) -> Candidates:
+        """Dream, read the actions off the dreams, and simulate them where anyone asks for it."""
+        model = self.world_model
+        with seen.timer("imagine"):
+            rollouts = model.imagine(
+                seen.window, seen.goal, count, seen.generator, seen.committed, again
+            )
+        with seen.timer("invert"):
+            chunks = go_on_from(seen.committed, self._invert(seen, rollouts), seen.hands)
+        if not self._need:
+            return self._candidates(seen, rollouts, chunks, None)
+        with seen.timer("resimulate"):
+            simulated = model.simulate(seen.window, seen.hands, chunks, seen.generator)
+        return self._candidates(seen, rollouts, chunks, simulated)
+
+    def _search(self, seen: _Seen, found: Round) -> Round:
+        """Simulate motions near the best candidate's, each batch nearer to the good ones.
+
+        Its own motion is simulated with them: only then are their scores to be compared.
+        """
+        proposal = int(np.nanargmax(found.total_score))
+        first, search = found.candidates.chunks, MotionSearch(self.settings)
+        targets = actions.integrate(seen.hands, first.actions[proposal])
+        variance = np.broadcast_to(first.variance[proposal], first.variance.shape)
+        judged = found
+        for _ in range(self.settings.search_iterations):
+            offsets = search.ask(len(found.candidates), seen.generator)
+            moved = actions.difference(seen.hands, bend(targets, offsets))
+            chunks = replace(first, actions=moved, variance=variance)
+            chunks = go_on_from(seen.committed, chunks, seen.hands)
+            with seen.timer("search"):
+                args = (seen.window, seen.hands, chunks, seen.generator)
+                rollouts = self.world_model.simulate(*args)
+            judged = self._judge(seen, self._candidates(seen, rollouts, chunks, rollouts))
+            search.tell(offsets, judged.total_score)
+        return found if judged.rejected.all() else judged
+
+    def _candidates(
+        self, seen: _Seen, rollouts: Rollouts, chunks: ActionChunks, simulated: Rollouts | None
+    ) -> Candidates:
+        """Put together what belongs to dreams and their actions."""
+        with seen.timer("kinematics"):
+            joints = seen.window.newest_joint_position
+            trajectories = self.robot.trajectories(chunks, seen.hands, joints)
+        again, need = None, self._need
+        if simulated is not None and need:
+            with seen.timer("resimulate"):
+                inverted = self._invert(seen, simulated) if need >= Need.CHUNKS else None
+            again = Resimulation(rollouts, simulated, seen.newest[0], inverted)
+        return Candidates(rollouts, chunks, trajectories, again, seen.decided)
+
+    @property
+    def _need(self) -> Need:
+        needs = [one.needs for one in self.filters] + [one.needs for one in self.scorers]
+        return max(needs, default=Need.NOTHING)
+
+    def _invert(self, seen: _Seen, rollouts: Rollouts) -> ActionChunks:
+        """Read actions off dreams, each with the newest observed frame in front."""
+        observed = np.repeat(seen.newest[None], len(rollouts.latents), axis=0)
+        latents = np.concatenate([observed, rollouts.latents.astype(np.float32)], axis=1)
+        frames = readable_frames(self.world_model, self.inverse_dynamics.spec, latents)
         loaded, origin = self.world_model.spec.bundle_hash, rollouts.bundle_hash
         chunks = self.inverse_dynamics.invert(
-            frames, measured, rollouts.dt, rollouts.start_ns, origin, generator
+            frames, seen.hands, rollouts.dt, rollouts.start_ns, origin, seen.generator
         )
         for name, got in (("rollouts", origin), ("action chunks", chunks.bundle_hash)):
             if got != loaded:  # another model's latents mean something else
                 raise BundleError(f"{name} come from world model {got}, loaded is {loaded}")
         return chunks
 
-    def _best(
-        self,
-        total_score: np.ndarray,
-        rollouts: Rollouts,
-        chunks: ActionChunks,
-        trajectories: JointTrajectories,
-        verdicts: Sequence[Verdicts],
-    ) -> Plan:
-        k = int(np.nanargmax(total_score))
-        slowdown = max((float(verdict.slowdown[k]) for verdict in verdicts), default=1.0)
-        return Plan(
-            plan_id=next(self._plan_ids),
-            start_ns=rollouts.start_ns,
-            dt=rollouts.dt * slowdown,
-            actions=chunks.actions[k],
-            joint_position=trajectories.joint_position[k],
-            joint_velocity=trajectories.joint_velocity[k] / slowdown,
-            gripper_width=trajectories.gripper_width[k],
-            dream=rollouts.latents[k],
-            bundle_hash=rollouts.bundle_hash,
-            candidate=k,
-        )
+    def _judge(self, seen: _Seen, made: Candidates) -> Round:
+        """Ask all filters and all scorers about all candidates."""
+        chunks, again, window = made.chunks, made.resimulation, seen.window
+        with seen.timer("filter"):
+            start = StartState(window.newest_joint_position, window.joint_velocity[-1])
+            judging = JudgingContext(chunks, made.trajectories, start, again)
+            judged = (judge.judge(judging) for judge in self.filters)
+            verdicts = tuple(itertools.chain.from_iterable(judged))
+        with seen.timer("score"):
+            steps, model = self.settings.execute_steps, self.world_model
+            scoring = ScoringContext(made.rollouts, chunks, seen.goal, model, steps, again)
+            slower = np.max([v.slowdown for v in verdicts], axis=0, initial=1.0) - 1.0
+            pace = Scores("pace", np.full(len(made), -self.settings.slowdown_cost) * slower)
+            scores = (*(scorer.score(scoring) for scorer in self.scorers), pace)
+        total = sum((s.contribution for s in scores), np.zeros(len(made)))
+        reasons = rejection_reasons(verdicts, total)
+        total[[reason != "" for reason in reasons]] = np.nan
+        return Round(made, verdicts, scores, total, tuple(reasons))
+
+    def _decide(self, rounds: Sequence[Round]) -> Plan | NoPlan:
+        """Return the best of the last round, or why there is none."""
+        last = rounds[-1]
+        made = last.candidates
+        if last.rejected.all():
+            return NoPlan(
+                made.rollouts.start_ns, tell_rejections(rejections(rounds)), last.verdicts
+            )
+        best = int(np.nanargmax(last.total_score))
+        return candidate_plan(best, next(self._plan_ids), made, last.verdicts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What stays the same while one plan is made.
+
+    Attributes:
+        newest: latent of the newest frame, (1, *latent_shape).
+        hands: measured at that frame.
+        committed: targets of the steps that are decided, or None.
+    """
+
+    window: ObservationWindow
+    goal: Goal
+    newest: np.ndarray
+    hands: HandPoses
+    committed: HandPoses | None
+    generator: np.random.Generator
+    timer: StageTimer
+
+    @property
+    def decided(self) -> int:
+        """How many steps are decided."""
+        return 0 if self.committed is None else self.committed.lead[0]

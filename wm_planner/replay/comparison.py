@@ -12,14 +12,14 @@ from scipy.stats import bootstrap
 from wm_planner.replay.many import Result
 
 CONFIDENCE = 0.95
-STAGES = ("dreams", "actions", "trajectories", "verdicts", "scores", "choice")
+STAGES = ("dreams", "actions", "trajectories", "verdicts", "scores", "regeneration", "choice")
 
 
 def compare(first: Sequence[Result], second: Sequence[Result], seed: int = 0) -> dict[str, Any]:
     """Compare results of the same bags in the same order.
 
-    A candidate flips where both configurations judged the same dream and only one accepted it. A
-    decision flips where only one made a plan of a frame.
+    A candidate flips where both configurations judged the same dream in the first round and only
+    one accepted it. A decision flips where only one made a plan of a frame.
 
     Args:
         first: what is compared with.
@@ -47,8 +47,6 @@ def compare(first: Sequence[Result], second: Sequence[Result], seed: int = 0) ->
                 comparable += 1
                 choices += before["chosen"] != after["chosen"]
                 _count_flips(before["against"], after["against"], flips)
-            elif before["attempts"] != after["attempts"]:
-                _count_retried(before, after, flips)
     return {
         "bags": len(pairs),
         "first_divergence": divergence,
@@ -97,22 +95,6 @@ def _count_flips(before: list[str], after: list[str], flips: dict[str, Counter[s
             flips["accepted"][one] += 1
 
 
-def _count_retried(before: dict, after: dict, flips: dict[str, Counter[str]]) -> None:
-    """Where one of them had to dream again, its first batch was rejected as a whole.
-
-    The other's only batch is that first one: what it accepted there has changed sides. Reasons of
-    the first batch are those of all batches less those of the last.
-    """
-    fewer, more = sorted((before, after), key=lambda cycle: cycle["attempts"])
-    if fewer["attempts"] != 1 or more["attempts"] != 2:
-        return
-    last = Counter(reason for reason in more["against"] if reason)
-    first_batch = Counter(more["rejections"]) - last
-    common = Counter(reason for reason in fewer["against"] if reason)
-    name = "rejected" if more is after else "accepted"
-    flips[name].update(first_batch - common)
-
-
 def _count_decision(before: dict, after: dict, decisions: dict[str, Counter[str]]) -> None:
     if before["plan_id"] and not after["plan_id"]:
         decisions["no_plan"][_leading(after)] += 1
@@ -125,8 +107,11 @@ def _leading(cycle: dict) -> str:
 
 
 def _acceptance(result: Result) -> float:
-    tried = sum(cycle["candidates"] * cycle["attempts"] for cycle in result["cycles"])
-    rejected = sum(sum(cycle["rejections"].values()) for cycle in result["cycles"])
+    tried = rejected = 0
+    for cycle in result["cycles"]:
+        by_round = [sum(counts.values()) for counts in cycle["rounds"]]
+        tried += cycle["candidates"] + sum(by_round[:-1])  # what is rejected is dreamed anew
+        rejected += sum(by_round)
     return 1.0 - rejected / tried if tried else float("nan")
 
 

@@ -1,7 +1,8 @@
 """Plans and their dreams against what was recorded afterwards.
 
 Replay is open loop: the recorded robot did not follow the replayed plan. Near is not good by
-itself, and far not bad; beside every figure stands what a planner that never moves would get.
+itself, and far not bad; beside every figure stands what a planner would get that never moves, and
+one that goes on as the hands moved before.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Foresight:
         standing: the same for a plan that stays where it is, m.
         dtw: root mean square distance along the best alignment in time, left and right, m.
         dtw_standing: the same for a plan that stays where it is, m.
+        dtw_copying: the same for a plan that repeats the last measured step over and over, m.
         dream_error: root mean square distance of dreamed and observed latents, one a step.
         copy_error: the same for the frame the plan began from, one a step.
         planned: tool positions of the plan, shape (steps + 1, 2, 3), the measured one first, m.
@@ -45,6 +47,7 @@ class Foresight:
     standing: tuple[float, float]
     dtw: tuple[float, float]
     dtw_standing: tuple[float, float]
+    dtw_copying: tuple[float, float]
     dream_error: tuple[float, ...]
     copy_error: tuple[float, ...]
     planned: np.ndarray
@@ -59,6 +62,7 @@ class _Pending:
     plan: Plan
     targets: np.ndarray  # (H, 2, 3)
     start_latent: np.ndarray
+    last_step: np.ndarray  # (2, 3), what the hands had just moved
     stamps: list[int] = field(default_factory=list)
     positions: list[np.ndarray] = field(default_factory=list)
     frames: dict[int, np.ndarray] = field(default_factory=dict)
@@ -81,7 +85,12 @@ class ForesightObserver:
         targets = self._stack.robot.hand_poses(plan.joint_position, plan.gripper_width)
         image = window.images[self._stack.world_model.spec.camera][-1]
         latent = self._stack.world_model.look(image[None])[0]
-        pending = _Pending(plan, targets.position, latent)
+        before = self._stack.robot.hand_poses(
+            window.joint_position[-2:], window.gripper_width[-2:]
+        ).position
+        # A plan's steps are longer than a window's where it was slowed down.
+        last_step = (before[-1] - before[0]) * plan.dt / window.dt
+        pending = _Pending(plan, targets.position, latent, last_step)
         self._pending.append(pending)
         self._note(pending, window)
 
@@ -131,6 +140,7 @@ def _judge(pending: _Pending) -> Iterator[Foresight]:
     recorded = recorded.reshape(-1, 2, 3)
     planned = np.concatenate([recorded[:1], pending.targets[:steps]])
     still = np.broadcast_to(recorded[:1], recorded.shape)
+    copied = recorded[:1] + np.arange(steps + 1)[:, None, None] * pending.last_step
     aligned = [align(planned[:, hand], recorded[:, hand]) for hand in range(2)]
     order = sorted(step for step in pending.latents if step < steps)
     seen = [pending.latents[step] for step in order]
@@ -142,7 +152,8 @@ def _judge(pending: _Pending) -> Iterator[Foresight]:
         distance=_mean_distance(planned, recorded),
         standing=_mean_distance(still, recorded),
         dtw=(aligned[0][1], aligned[1][1]),
-        dtw_standing=tuple(align(still[:, hand], recorded[:, hand])[1] for hand in range(2)),  # type: ignore[arg-type]
+        dtw_standing=_warped(still, recorded),
+        dtw_copying=_warped(copied, recorded),
         dream_error=tuple(
             _rms(latent - dream[step]) for step, latent in zip(order, seen, strict=True)
         ),
@@ -158,6 +169,11 @@ def _judge(pending: _Pending) -> Iterator[Foresight]:
 def _mean_distance(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     left, right = np.linalg.norm(one[1:] - other[1:], axis=2).mean(axis=0)
     return float(left), float(right)
+
+
+def _warped(path: np.ndarray, recorded: np.ndarray) -> tuple[float, float]:
+    left, right = (align(path[:, hand], recorded[:, hand])[1] for hand in range(2))
+    return left, right
 
 
 def _rms(difference: np.ndarray) -> float:

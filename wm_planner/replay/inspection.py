@@ -120,11 +120,5 @@ def mismatches(found: Inspection, rig: RigDescription) -> list[str]:
     return problems
 
 
-def joint_names_of(rig: RigDescription) -> tuple[str, ...]:
-    """Return all joints that the rig's state must name: arms, then grippers."""
-    grippers = (name for hand in rig.hands for name in hand.gripper.joint_names)
-    return (*rig.joint_names, *grippers)
-
-
 def _lacking(names: Sequence[str], rig: RigDescription) -> list[str]:
-    return list((Counter(joint_names_of(rig)) - Counter(names)).keys())
+    return list((Counter(rig.message_joint_names) - Counter(names)).keys())

@@ -65,8 +65,8 @@ class ReplayJob:
 
     @property
     def stack_config(self) -> StackConfig:
-        """The configuration with this job's rig."""
-        config = load_config(self.config)
+        """The configuration with this job's rig, without hurry."""
+        config = load_config(self.config).without_hurry()
         return config if self.rig is None else dataclasses.replace(config, rig=self.rig)
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -128,6 +128,7 @@ class Pipeline:
         self._stack, self._bag, self._topics = stack, bag, topics
         self._assignments, self._latency, self._seed = list(assignments), latency, seed
         self._offset_ns, self._on_observation = clock_offset_ns, on_observation
+        self._settings = replace(PATIENT, **asdict(stack.config.replanning))
         spec = stack.world_model.spec
         camera = stack.rig_description.cameras[spec.camera]
         self._checks = FrameChecks(camera, FrameSettings())
@@ -208,7 +209,8 @@ class Pipeline:
 
     def _begin(self, assignment: Assignment, now_ns: int) -> None:
         goal = Goal(instruction=assignment.instruction)
-        self._task = TaskRunner(self._stack.planner, goal, now_ns, 0.0, self._seed)
+        look_ahead_s = self._stack.config.executor.look_ahead_s
+        self._task = TaskRunner(self._stack.planner, goal, now_ns, 0.0, self._seed, look_ahead_s)
 
     def _heed(self, message: Any) -> None:
         """As the planner node does with the executor's state."""
@@ -238,12 +240,14 @@ class Pipeline:
         window, task = self._assembler.window(), self._task
         if window is None or task is None or task.status.outcome is not None:
             return None
-        planned = task.cycle(window, now_ns, PATIENT)
+        planned = task.cycle(window, now_ns, self._settings)
         status, stamp_ns = task.status, window.newest_stamp_ns
         if status.outcome is not None:
             self._ended(task, now_ns)
         done_ns = self._latency.done_ns(stamp_ns, now_ns, planned is not None)
         report, reason = planned if planned is not None else (None, None)
+        if report is not None:
+            report = task.send(report, done_ns, self._settings)
         value = np.nan if status.reading is None else status.reading.value
         return Look(stamp_ns, now_ns, done_ns, window, float(value), report, reason)
 

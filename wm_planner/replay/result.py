@@ -5,11 +5,12 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from wm_planner.planner.plan_report import PlanReport, rejection_reasons
+from wm_planner.planner.plan_report import PlanReport, rejections
 from wm_planner.replay.digest import chained, digest
 from wm_planner.replay.foresight import Foresight
 from wm_planner.replay.pipeline import Look
@@ -60,7 +61,7 @@ class ResultBuilder:
         """Take a plan's comparison with what came."""
         cycle = self._cycles.get(foresight.stamp_ns)
         if cycle is not None:
-            names = ("steps", "distance", "standing", "dtw", "dtw_standing")
+            names = ("steps", "distance", "standing", "dtw", "dtw_standing", "dtw_copying")
             told = {name: getattr(foresight, name) for name in names}
             errors = {
                 name: list(getattr(foresight, name)) for name in ("dream_error", "copy_error")
@@ -97,6 +98,7 @@ class ResultBuilder:
             "looks": [[stamp, number(value)] for stamp, value in self._looks],
             "planning_cycles": len(cycles),
             "plans": len(made),
+            "replans": dict(Counter(cycle["reason"] for cycle in cycles).most_common()),
             "cycles": cycles,
         }
 
@@ -112,16 +114,20 @@ def numbers(values: np.ndarray) -> list[float | None]:
 
 
 def _told(report: PlanReport) -> dict[str, Any]:
-    """One planning cycle in plain values; `parts` holds a hash for each stage's outcome."""
-    plan, total = report.plan, report.total_score
+    """One planning cycle in plain values; `parts` holds a hash for each stage's outcome.
+
+    What is `against` candidates, and all parts but the last two, are of the first batch, which two
+    configurations may have in common; verdicts and scores are of the last round.
+    """
+    plan, total, first = report.plan, report.total_score, report.rounds[0]
     return {
         "plan_id": plan.plan_id if isinstance(plan, Plan) else 0,
         "chosen": plan.candidate if isinstance(plan, Plan) else -1,
         "no_plan_reason": plan.reason if isinstance(plan, NoPlan) else "",
         "candidates": len(total),
-        "attempts": report.attempts,
         "rejections": dict(sorted(report.rejections.items())),
-        "against": rejection_reasons(report.verdicts, total),
+        "against": list(first.reasons),
+        "rounds": [dict(sorted(rejections([one]).items())) for one in report.rounds],
         "total_score": numbers(total),
         "scores": {one.scorer: numbers(one.contribution) for one in report.scores},
         "verdicts": [
@@ -137,11 +143,12 @@ def _told(report: PlanReport) -> dict[str, Any]:
         ],
         "latency_s": {stage: float(seconds) for stage, seconds in report.latency_s.items()},
         "parts": {
-            "dreams": digest(report.rollouts),
-            "actions": digest(report.chunks),
-            "trajectories": digest(report.trajectories),
-            "verdicts": digest(report.verdicts),
-            "scores": digest([report.scores, total]),
+            "dreams": digest(first.candidates.rollouts),
+            "actions": digest(first.candidates.chunks),
+            "trajectories": digest(first.candidates.trajectories),
+            "verdicts": digest(first.verdicts),
+            "scores": digest([first.scores, first.total_score]),
+            "regeneration": digest(report.rounds[1:]),
             "choice": plan.candidate if isinstance(plan, Plan) else -1,
         },
     }

@@ -11,7 +11,7 @@ import yaml
 from scipy.optimize import linear_sum_assignment
 
 from wm_planner.replay.bag import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, JOINT_STATE
-from wm_planner.replay.inspection import Inspection, joint_names_of
+from wm_planner.replay.inspection import Inspection
 from wm_planner.replay.topic_statistics import TopicStatistics
 from wm_planner.robot.rig_description import RigDescription
 from wm_planner.types import HANDS
@@ -42,7 +42,7 @@ def propose_joints(names: Sequence[str], rig: RigDescription) -> dict[str, str]:
         names: of a recorded joint state.
         rig: whose joints are looked for.
     """
-    return _matched(joint_names_of(rig), names, LEAST_SIMILARITY)
+    return _matched(rig.message_joint_names, names, LEAST_SIMILARITY)
 
 
 def rig_skeleton(found: Inspection, name: str) -> str:

@@ -53,12 +53,17 @@ class Appearance:
             "light": model.light_diffuse, "geom": model.geom_rgba, "material": model.mat_rgba,
             "eye": model.cam_pos, "gaze": model.cam_quat,
         }  # fmt: skip
-        self._built = {name: array.copy() for name, array in self._arrays.items()}
+        self._built = self.look()
 
-    def restore(self) -> None:
-        """Look as built."""
+    def look(self) -> dict[str, np.ndarray]:
+        """Return how it looks now, for `restore`."""
+        return {name: array.copy() for name, array in self._arrays.items()}
+
+    def restore(self, look: dict[str, np.ndarray] | None = None) -> None:
+        """Look as it did before, or as built."""
+        look = look or self._built
         for name, array in self._arrays.items():
-            array[:] = self._built[name]
+            array[:] = look[name]
 
     def vary(self, generator: np.random.Generator) -> None:
         """Change light, colours and the cameras' poses."""

@@ -22,6 +22,7 @@ from wm_planner.rigs.disturber import Disturber
 from wm_planner.rigs.fisheye import FisheyeView, Lens, LensSettings
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.rigs.servo_reference import Reference, cubic
+from wm_planner.rigs.snapshot import Snapshot, put_back, take
 from wm_planner.rigs.tasks import TASKS, Scene, Task
 from wm_planner.robot.rig_description import RigDescription, find_rig
 from wm_planner.settings import setting
@@ -69,7 +70,7 @@ class MujocoRig(SimulatedRig):
         self._head_lens = head_lens or LensSettings()
         self._fisheyes: dict[Lens, FisheyeView] = {}
         self._scene_name = ""
-        self._disturber: Disturber | None = None
+        self.disturber: Disturber | None = None
         self.task: Task = TASKS["reach"]
         self._load(self.task.scene)
         self.reset("reach", seed=0)
@@ -84,11 +85,10 @@ class MujocoRig(SimulatedRig):
         """
         if task not in TASKS:
             raise UnknownNameError("task", task, TASKS)
-        self.task, self._disturber = TASKS[task], None
+        self.task, self.disturber = TASKS[task], None
         self._load(self.task.scene)
         mujoco.mj_resetData(self.model, self.data)
         self.appearance.restore()
-        self._step_s = float(self.model.opt.timestep)
         for name in self.movable:
             self.place(name, scene.PARKED, 0.0)
         self.generator = np.random.default_rng([seed, 7])
@@ -155,15 +155,31 @@ class MujocoRig(SimulatedRig):
         mujoco.mj_forward(self.model, self.data)
 
     def disturb(self, disturbance: Disturbance, seed: int) -> None:
-        self._disturber = Disturber(self, disturbance, seed)
+        self.disturber = Disturber(self, disturbance, seed)
 
     @property
     def disturbed(self) -> Disturbed | None:
-        return self._disturber.outcome if self._disturber else None
+        return self.disturber.outcome if self.disturber else None
+
+    def snapshot(self) -> Snapshot:
+        return take(self, self._reference, self._reference_end)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self.task, self.disturber = snapshot.task, snapshot.disturber
+        self._load(self.task.scene)
+        put_back(self, snapshot)
+        self._reference, self._reference_end = snapshot.reference, snapshot.reference_end
+
+    def suspend_disturbance(self) -> None:
+        if self.disturber:
+            self.disturber.suspended = True
 
     def succeeded(self) -> bool:
         """Whether the current task's physical success test holds now."""
         return bool(self.task.succeeded(self))
+
+    def way_left(self) -> float:
+        return float(self.task.way_left(self))
 
     # -- the rig --------------------------------------------------------------------------------
     @property
@@ -261,8 +277,8 @@ class MujocoRig(SimulatedRig):
             q, width = self._reference(float(self.data.time) + count * self._step_s)
             self._servo(q, width)
             self.task.before_step(self)
-            if self._disturber:
-                self._disturber.before_step()
+            if self.disturber:
+                self.disturber.before_step()
             mujoco.mj_step(self.model, self.data, count)
         # mj_step leaves positions of bodies one step behind the joint state.
         mujoco.mj_forward(self.model, self.data)
@@ -288,6 +304,7 @@ class MujocoRig(SimulatedRig):
         self._scene_name = name
         self.model, self.appearance = self._scenes[name]
         self.data = mujoco.MjData(self.model)
+        self._step_s = float(self.model.opt.timestep)
         self.movable = Scene.named(name).movable
         self.tracked = Scene.named(name).tracked
         joints = [f"{side}_joint_{i}" for side in scene.SIDES for i in range(1, 7)]

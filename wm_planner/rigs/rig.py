@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
 
 from wm_planner.errors import RigError
 from wm_planner.rigs.disturbance import Disturbance, Disturbed
@@ -43,6 +46,11 @@ class SimulatedRig(Rig):
     def time_ns(self) -> int:
         """Simulated time since the reset."""
 
+    def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what `observe` says of the joints: (D,) rad, (D,) rad/s and widths (2,) m."""
+        seen = self.observe()
+        return seen.joint_position, seen.joint_velocity, seen.gripper_width
+
     @abstractmethod
     def reset(self, task: str, seed: int) -> None:
         """Set up the scene of a task; the same seed gives the same scene."""
@@ -65,9 +73,24 @@ class SimulatedRig(Rig):
         """What came of the disturbance, None where none was asked for."""
         return None
 
+    def snapshot(self) -> Any:
+        """Return the whole state between two steps, for `restore`."""
+        raise RigError(f"rig {self.description.name}: has no snapshots")
+
+    def restore(self, snapshot: Any) -> None:
+        """Go back to a snapshot of this rig: what follows is the same to the bit."""
+        raise RigError(f"rig {self.description.name}: has no snapshots")
+
+    def suspend_disturbance(self) -> None:
+        """Let no disturbance begin until the next reset or `restore`: trials see no future."""
+
     @abstractmethod
     def succeeded(self) -> bool:
         """Whether physics says that the task is done now."""
+
+    def way_left(self) -> float:
+        """How far hands and things still have to go, m; 0 exactly where `succeeded` says so."""
+        raise RigError(f"rig {self.description.name}: does not say how far it is from success")
 
     @abstractmethod
     def instruction(self, task: str) -> str:

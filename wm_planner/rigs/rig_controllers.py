@@ -40,11 +40,11 @@ class RigControllers:
         for hand, width in zip(rig.hands, gripper_width, strict=True):
             last = first + len(hand.joint_names)
             self._arms[hand.arm_topic] = JointTrajectoryController(
-                hand.joint_names, joint_position[first:last], rig.limits.acceleration
+                hand.message_names, joint_position[first:last], rig.limits.acceleration
             )
             self._grippers[hand.gripper_topic] = JointTrajectoryController(
-                hand.gripper.joint_names,
-                hand.gripper.joint_position(width),
+                hand.gripper.message.joint_names,
+                hand.gripper.message.joint_position(width),
                 FINGER_STOP_ACCELERATION,
             )
             first = last
@@ -78,7 +78,11 @@ class RigControllers:
         with self._lock:
             arms = np.concatenate([arm.sample(time_ns)[0] for arm in self._arms.values()])
             widths = [
-                float(hand.gripper.width(self._grippers[hand.gripper_topic].sample(time_ns)[0]))
+                float(
+                    hand.gripper.message.width(
+                        self._grippers[hand.gripper_topic].sample(time_ns)[0]
+                    )
+                )
                 for hand in self._rig.hands
             ]
         return arms, np.array(widths)

@@ -9,6 +9,7 @@ alone: not with the hands, in which it would get caught, and not with itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,9 +119,9 @@ def grip(rig: MujocoRig) -> None:
                 _tie(rig, ties, np.argsort(distance)[:TIES], f"{side}_link_6")
 
 
-def is_held(rig: MujocoRig) -> bool:
-    """Whether any hand holds the towel."""
-    return any(rig.data.eq_active[rig.model.equality(f"{side}_tie_0").id] for side in SIDES)
+def is_held(rig: MujocoRig, sides: Sequence[str] = SIDES) -> bool:
+    """Whether one of these hands holds the towel."""
+    return any(rig.data.eq_active[rig.model.equality(f"{side}_tie_0").id] for side in sides)
 
 
 def covered_area(rig: MujocoRig) -> float:

@@ -23,8 +23,8 @@ from wm_planner.share_folder import share_folder
 from wm_planner.types import HANDS
 
 KEYS = (
-    *("name", "urdf", "srdf", "mesh_folders", "base_frame", "locked_joints", "hands", "limits"),
-    *("workspace", "cameras", "topics"),
+    *("name", "urdf", "srdf", "mesh_folders", "without_meshes", "base_frame", "locked_joints"),
+    *("hands", "limits", "workspace", "cameras", "topics"),
 )
 
 
@@ -90,6 +90,8 @@ class RigDescription:
         urdf: path of the URDF.
         srdf: path of an SRDF whose `disable_collisions` are heeded, or None.
         mesh_folders: where `package://` and relative meshes of the URDF are looked for.
+        without_meshes: whether links whose mesh files are missing are left without a shape, and
+            so unchecked for collisions; otherwise missing files are an error.
         base_frame: URDF frame that hand poses are measured in; must not move.
         locked_joints: positions of joints that stay where they are. All must be listed that stand
             between base frame and tools; others, such as a head's, are taken to be at 0.
@@ -105,6 +107,7 @@ class RigDescription:
     urdf: Path
     srdf: Path | None
     mesh_folders: tuple[Path, ...]
+    without_meshes: bool
     base_frame: str
     locked_joints: Mapping[str, float]
     hands: tuple[HandDescription, HandDescription]
@@ -118,6 +121,13 @@ class RigDescription:
     def joint_names(self) -> tuple[str, ...]:
         """Names of the D arm joints, left then right."""
         return self.hands[0].joint_names + self.hands[1].joint_names
+
+    @property
+    def message_joint_names(self) -> tuple[str, ...]:
+        """What joint states must name: the D arm joints, then both grippers' joints."""
+        left, right = self.hands
+        arms = left.message_names + right.message_names
+        return arms + left.gripper.message.joint_names + right.gripper.message.joint_names
 
     @property
     def home(self) -> np.ndarray:
@@ -159,6 +169,7 @@ def load_rig(path: Path) -> RigDescription:
         urdf=urdf,
         srdf=srdf,
         mesh_folders=meshes,
+        without_meshes=rig.flag("without_meshes", default=False),
         base_frame=rig.text("base_frame"),
         locked_joints=MappingProxyType(
             {k: locked.number(k) for k in locked.data} if locked else {}
@@ -199,10 +210,14 @@ def _check_distinct(hands: Section, left: HandDescription, right: HandDescriptio
         if getattr(left, key) == getattr(right, key):
             expected = f"another {key} than hands.left has"
             raise hands.error(f"right.{key}", getattr(right, key), expected)
-    names = [n for hand in (left, right) for n in hand.joint_names + hand.gripper.joint_names]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise hands.error("", doubled, "every joint in one arm or one gripper, and only once")
+    both = (left, right)
+    for names in (
+        [n for hand in both for n in hand.joint_names + hand.gripper.joint_names],
+        [n for hand in both for n in hand.message_names + hand.gripper.message.joint_names],
+    ):
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise hands.error("", doubled, "every joint in one arm or one gripper, and only once")
 
 
 def _read_workspace(section: Section) -> WorkspaceDescription:

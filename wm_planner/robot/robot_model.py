@@ -185,6 +185,11 @@ class RobotModel:
         return self._collisions.measure_ways(start, end, self_clearance, inter_arm_clearance)
 
     @property
+    def unchecked_links(self) -> tuple[str, ...]:
+        """Links that `collisions` knows nothing of: their mesh files are missing."""
+        return self._urdf.shapeless
+
+    @property
     def collision_pairs(self) -> set[frozenset[str]]:
         """Pairs of links that `collisions` measures."""
         return self._collisions.pairs

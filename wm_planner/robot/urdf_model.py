@@ -11,6 +11,7 @@ from wm_planner.errors import ConfigurationError, UnknownNameError
 from wm_planner.robot.hand_description import HandDescription
 from wm_planner.robot.kinematic_chains import Chain, Joint, KinematicChains
 from wm_planner.robot.link_pairs import slides
+from wm_planner.robot.missing_meshes import whole_shapes
 from wm_planner.robot.rig_description import RigDescription
 
 
@@ -24,6 +25,7 @@ class UrdfModel:
         chains: both arms, from the rig's base frame.
         link_names: every link of the URDF.
         neighbours: pairs of links that one joint connects.
+        shapeless: links whose meshes are missing: nothing is known of where they touch.
     """
 
     model: pin.Model
@@ -31,6 +33,7 @@ class UrdfModel:
     chains: KinematicChains
     link_names: tuple[str, ...]
     neighbours: set[frozenset[str]]
+    shapeless: tuple[str, ...]
 
     def joint_limits(self, name: str) -> tuple[float, float, float]:
         """Return lower and upper position, rad or m, and velocity, rad/s or m/s; inf for none."""
@@ -63,8 +66,9 @@ def load_urdf(rig: RigDescription) -> UrdfModel:
     folders = [str(rig.urdf.parent), *(str(folder) for folder in rig.mesh_folders)]
     try:
         full = pin.buildModelFromUrdf(str(rig.urdf))
-        geometry = pin.buildGeomFromUrdf(
-            full, str(rig.urdf), pin.GeometryType.COLLISION, package_dirs=folders
+        text, shapeless = whole_shapes(rig)
+        geometry = pin.buildGeomFromUrdfString(
+            full, text, pin.GeometryType.COLLISION, package_dirs=folders
         )
     except (ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
@@ -90,7 +94,8 @@ def load_urdf(rig: RigDescription) -> UrdfModel:
             f"{rig.urdf}: {error}; no joint may have the name of a link, but {names} do"
         ) from error
     left, right = (_chain(rig, model, hand) for hand in rig.hands)
-    return UrdfModel(model, _convex(shapes[0]), KinematicChains(left, right), links, neighbours)
+    chains = KinematicChains(left, right)
+    return UrdfModel(model, _convex(shapes[0]), chains, links, neighbours, shapeless)
 
 
 def _joints_of(hand: HandDescription) -> tuple[str, ...]:

@@ -64,14 +64,13 @@ class GoalMonitor:
         self._world_model, self._goal, self._frames = world_model, goal, 0
         self._target = None if goal.image is None else world_model.look(goal.image[None])[0]
 
-    def read(self, image: np.ndarray, settings: GoalMonitorSettings) -> GoalReading:
-        """Judge the newest frame, (h, w, 3) uint8 RGB."""
-        latents = self._world_model.look(image[None])
+    def read(self, latent: np.ndarray, settings: GoalMonitorSettings) -> GoalReading:
+        """Judge the newest frame, given as the world model sees it."""
         value = distance = float("nan")
         if self._goal.instruction is not None:
-            value = float(self._world_model.value(latents, self._goal)[0])
+            value = float(self._world_model.value(latent[None], self._goal)[0])
         if self._target is not None:
-            distance = float(np.sqrt(np.mean((latents[0] - self._target) ** 2)))
+            distance = float(np.sqrt(np.mean((latent - self._target) ** 2)))
         if self._goal.instruction is not None:
             shows = value >= settings.success_value  # NaN shows nothing
         else:

@@ -7,11 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
+from wm_planner.drift.drift_monitor import DriftReading
 from wm_planner.planner import Planner, PlanReport
 from wm_planner.settings import setting
 from wm_planner.task.goal_monitor import GoalMonitor, GoalMonitorSettings, GoalReading
+from wm_planner.task.replanning import Replanning, ReplanningSettings
 from wm_planner.types import Goal, ObservationWindow, Plan, ReplanReason
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Outcome(str, Enum):
 
 
 @dataclass(frozen=True)
-class TaskSettings(GoalMonitorSettings):
+class TaskSettings(GoalMonitorSettings, ReplanningSettings):
     """How long a task may take."""
 
     task_timeout: float = setting(
@@ -52,6 +52,7 @@ class TaskStatus:
         plans: plans made so far.
         no_plans: cycles that made none.
         reading: of the newest frame, None before the first.
+        drift: of the newest frame, None before the first that follows a plan.
         report: of the newest planning cycle, None before the first.
         outcome: None while it runs.
         message: one line for a person.
@@ -61,6 +62,7 @@ class TaskStatus:
     plans: int = 0
     no_plans: int = 0
     reading: GoalReading | None = None
+    drift: DriftReading | None = None
     report: PlanReport | None = None
     outcome: Outcome | None = None
     message: str = ""
@@ -75,22 +77,35 @@ class TaskRunner:
         now_ns: when it was accepted, ROS clock.
         timeout_s: 0 for the settings' own.
         seed: with the stamp of an observation it fixes all randomness of a plan.
+        look_ahead_s: how far ahead of now the executor aims.
+
+    Attributes:
+        status: where it is.
+        begun_ns: when it was accepted.
+        goal: what to bring about.
+        rejections: candidates by the first reason against them.
+        replanning: when and from what plans are made.
     """
 
     def __init__(
-        self, planner: Planner, goal: Goal, now_ns: int, timeout_s: float, seed: int
+        self,
+        planner: Planner,
+        goal: Goal,
+        now_ns: int,
+        timeout_s: float,
+        seed: int,
+        look_ahead_s: float,
     ) -> None:
         self.status = TaskStatus()
         self.begun_ns = now_ns
         self.rejections: Counter[str] = Counter()
         self.goal = goal
-        self._planner, self._seed = planner, seed
+        self.replanning = Replanning(planner, goal, seed, look_ahead_s)
+        self._planner = planner
         self._timeout_s = timeout_s
         self._monitor: GoalMonitor | None = None
-        self._plan: Plan | None = None
         self._planless_since_ns: int | None = None
         self._failures = 0
-        self._demand: tuple[int, ReplanReason] | None = None
 
     def cycle(
         self, window: ObservationWindow, now_ns: int, settings: TaskSettings
@@ -104,6 +119,7 @@ class TaskRunner:
 
         Returns:
             The report of a planning cycle and why it was due, None where nothing was planned.
+            What is executed of it is up to `send`.
         """
         try:
             result = self._look_and_plan(window, now_ns, settings)
@@ -125,7 +141,11 @@ class TaskRunner:
 
     def replan_after(self, stamp_ns: int, reason: ReplanReason) -> None:
         """Ask for a plan on the first frame taken after ``stamp_ns``."""
-        self._demand = (stamp_ns, reason)
+        self.replanning.demand(stamp_ns, reason)
+
+    def send(self, report: PlanReport, now_ns: int, settings: TaskSettings) -> PlanReport:
+        """Return the report as it is to be sent at ``now_ns``, when planning is over."""
+        return self.replanning.send(report, now_ns, settings)
 
     def end(self, outcome: Outcome, message: str) -> None:
         """End the task; the first end counts."""
@@ -135,42 +155,33 @@ class TaskRunner:
     def _look_and_plan(
         self, window: ObservationWindow, now_ns: int, settings: TaskSettings
     ) -> tuple[PlanReport, ReplanReason] | None:
-        camera = self._planner.world_model.spec.camera
+        model = self._planner.world_model
         if self._monitor is None:
-            self._monitor = GoalMonitor(self._planner.world_model, self.goal)
-        reading = self._monitor.read(window.images[camera][-1], settings)
+            self._monitor = GoalMonitor(model, self.goal)
+        latent = model.look(window.images[model.spec.camera][-1:])[0]
+        reading = self._monitor.read(latent, settings)
         self.status.reading = reading
         if reading.reached:
             self.end(
                 Outcome.SUCCEEDED, f"the last {reading.frames} frames show the goal ({reading})"
             )
         self.check_time(now_ns, settings)
-        reason = self._due(window.newest_stamp_ns)
+        reason = self.replanning.due(latent, window.newest_stamp_ns, settings)
+        drift = self.status.drift = self.replanning.drift
+        if settings.on_drift == "stop" and drift is not None and drift.drifted:
+            self.end(Outcome.STOPPED, f"the frames have left the dream ({drift})")
         if self.status.outcome is not None or reason is None:
             return None
         self.status.stage = "planning"
-        generator = np.random.default_rng([self._seed, window.newest_stamp_ns])
-        report = self._planner.plan(window, self.goal, generator)
+        report = self.replanning.make(window, latent, reason, settings)
         self._take(report, now_ns, settings)
         return report, reason
 
-    def _due(self, newest_ns: int) -> ReplanReason | None:
-        """Why a plan is due, None where it is not."""
-        if self._plan is None:
-            return ReplanReason.NEW_GOAL
-        if self._demand is not None and newest_ns > self._demand[0] > self._plan.start_ns:
-            return self._demand[1]
-        steps = min(self._planner.settings.execute_steps, len(self._plan.actions))
-        look_again_ns = self._plan.start_ns + round(steps * self._plan.dt * 1e9)
-        # The frame itself must show what the steps have done, not only the clock say so.
-        return ReplanReason.PLAN_ENDING if newest_ns >= look_again_ns else None
-
     def _take(self, report: PlanReport, now_ns: int, settings: TaskSettings) -> None:
         self.status.report = report
-        self._demand = None  # a stop that came while planning repeats itself if it still stands
         self.rejections.update(report.rejections)
         if isinstance(report.plan, Plan):
-            self._plan, self._planless_since_ns = report.plan, None
+            self._planless_since_ns = None
             self.status.plans += 1
             self.status.stage = "executing"
             return

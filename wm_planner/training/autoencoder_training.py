@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -35,6 +37,7 @@ def autoencoder_loss(
     object_weight: float = 4.0,
     pose_weight: float = 2.0,
     objects_from: float = 0.2,
+    anywhere_share: float = 0.0,
 ) -> LossFunction:
     """Make the loss.
 
@@ -50,14 +53,16 @@ def autoencoder_loss(
         pose_weight: of the hand pose head.
         objects_from: progress, 0 to 1, at which the object head joins; 0 where the weights can
             read objects already, which they would forget meanwhile.
+        anywhere_share: of the frames: play and stills, which hold few frames in a data set but
+            the hands and objects where no task takes them; the rest is drawn from all frames.
     """
     mean, std = pose_statistics(source)
     rarity = _colour_rarity(source)
-    frames = len(source.frames)
+    draw = frame_drawer(source, batch, anywhere_share)
 
     def loss(model: nn.Module, generator: np.random.Generator, progress: float):  # type: ignore[no-untyped-def]
         assert isinstance(model, Autoencoder)
-        index = np.sort(generator.integers(frames, size=batch))
+        index = draw(generator)
         image, device = source.frames[index], device_of(model)
         weight = put(rarity[_colour_bin(image)], device)[:, None]
         pose = put((source.hand_pose[index] - mean) / std, device).float()
@@ -110,6 +115,29 @@ def encode_all(
             latent: Tensor = model.encode(image)
         out.append(latent.float().cpu().numpy().astype(np.float16))
     return np.concatenate(out)
+
+
+def frame_drawer(
+    source: EpisodeSource, batch: int, anywhere_share: float
+) -> Callable[[np.random.Generator], np.ndarray]:
+    """Return what draws rows of frames, shape (batch,), ascending.
+
+    Args:
+        source: the data.
+        batch: frames to draw.
+        anywhere_share: of them, drawn from play and stills alone; the rest from all frames.
+    """
+    kind = np.repeat(np.asarray(source.kind), np.diff(source.offsets))
+    anywhere = np.flatnonzero(np.isin(kind, ("play", "stills")))
+    chosen = round(batch * anywhere_share) if len(anywhere) else 0
+
+    def draw(generator: np.random.Generator) -> np.ndarray:
+        index = generator.integers(len(source.frames), size=batch)
+        if chosen:
+            index[:chosen] = generator.choice(anywhere, chosen)
+        return np.sort(index)
+
+    return draw
 
 
 def _colour_bin(image: np.ndarray) -> np.ndarray:

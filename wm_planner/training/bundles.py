@@ -16,9 +16,18 @@ from wm_planner.training.export import (
 )
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.networks.instruction import Instruction
+from wm_planner.training.networks.preference import Preference
 from wm_planner.training.networks.value import Value
 from wm_planner.training.pipeline import Run
 from wm_planner.training.source import EpisodeSource
+
+OWN_DATA = "no third-party data"
+COLLECTED = (
+    "`wm-planner collect`): scripted experts with wandering noise, mistakes and recoveries, "
+    "failures, random play."
+)
+IMPORTED = "`wm-planner import`), recorded by others on a real robot."
 
 
 def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str, float]:
@@ -36,6 +45,9 @@ def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str,
     value, inverse = run.load("value"), run.load_inverse_dynamics()
     assert isinstance(autoencoder, Autoencoder) and isinstance(denoiser, Denoiser)
     assert isinstance(value, Value)
+    preference, instruction = run.load_if_asked("preference"), run.load_if_asked("instruction")
+    assert isinstance(preference, Preference | None)
+    assert isinstance(instruction, Instruction | None)
     s = run.settings
     figures = {}
     if held_out is not None:
@@ -66,7 +78,9 @@ def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str,
         denoising_steps=s.denoising_steps, training=training,
         card="# World model\n\n" + card, evaluation=figures, outcomes=s.outcomes,
     )  # fmt: skip
-    world_model = export_world_model(out / "world_model", autoencoder, denoiser, value, facts)
+    world_model = export_world_model(
+        out / "world_model", autoencoder, denoiser, value, facts, preference, instruction
+    )
     inverse_facts = BundleFacts(
         **{**vars(facts), "name": f"{s.rig} first inverse dynamics",
            "card": "# Inverse dynamics model\n\n" + card}
@@ -77,16 +91,16 @@ def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str,
 
 def _card(rig: str, record: dict[str, Any], figures: dict[str, float]) -> str:
     settings, data = record["settings"], record["data"]
-    seconds = record.get("seconds", {})
+    seconds, origins = record.get("seconds", {}), data.get("origins", [])
     lines = [
         f"For the rig `{rig}`, camera `{settings['camera']}`, {1 / settings['dt_s']:g} frames a "
-        f"second. Licence Apache-2.0; no third-party data.",
+        f"second. Licence Apache-2.0; {'data of others, see below' if origins else OWN_DATA}.",
         "",
         "## What it was trained on",
-        f"{data.get('episodes', '?')} simulated episodes, {data.get('frames', '?')} frames "
-        "(`wm-planner collect`): scripted experts with wandering noise, mistakes and recoveries, "
-        "failures, random play.",
-        *(f"- {key}: {value}" for key, value in sorted(data.items())),
+        f"{data.get('episodes', '?')} {'' if origins else 'simulated '}episodes, "
+        f"{data.get('frames', '?')} frames ({IMPORTED if origins else COLLECTED}",
+        *(f"- {origin}" for origin in origins),
+        *(f"- {key}: {value}" for key, value in sorted(data.items()) if key != "origins"),
         "",
         "## How",
         f"`wm-planner train` at commit {record['commit'][:12]} on {record['machine']}.",
@@ -108,8 +122,9 @@ def _card(rig: str, record: dict[str, Any], figures: dict[str, float]) -> str:
         *(f"- {text}" for text in record["instructions"]),
         "",
         "## What it cannot do",
-        "It knows one simulated scene from one fixed camera. It was trained to dream success when "
-        "asked for it and is optimistic about objects that are hidden behind a hand.",
+        f"It knows one {'' if origins else 'simulated '}scene from one fixed camera. It was "
+        "trained to dream success when asked for it and is optimistic about objects that are "
+        "hidden behind a hand.",
     ]
     return "\n".join(lines) + "\n"
 

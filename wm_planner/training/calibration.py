@@ -129,7 +129,9 @@ def _read(
     dreamed: bool,
 ) -> _Read:
     frame = start[:, None] + np.arange(horizon + 1)
-    packed, variance, correlation = read_commands(model, sequences.latents[frame], dreamed)
+    rows = sequences.frames[frame.ravel()]
+    frames = rows.reshape(*frame.shape, *rows.shape[1:])
+    packed, variance, correlation = read_commands(model, frames, dreamed)
     return _Read(
         sequences.hand_pose[start].astype(np.float64), packed, variance, correlation,
         sequences.hand_target[frame[:, :-1]].astype(np.float64),

@@ -19,6 +19,7 @@ from wm_planner.training.dreaming import decode, dream
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.pixel_frames import look_at_all
 from wm_planner.training.reading import read_commands
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.windows import SUCCESS, UNKNOWN, Windows
@@ -93,10 +94,25 @@ def evaluate(
         "action_shuffle_ratio": error[1] / error[0],
     }
     newest = context[:, -1:]
-    for name, frames in (("real", future), ("actions_given", acted)):
-        command, *_ = read_commands(inverse, np.concatenate([newest, frames], 1), name != "real")
+
+    def shown(latents: np.ndarray, images: np.ndarray | None = None) -> np.ndarray:
+        """What inverse dynamics reads: latents, or its features of images."""
+        if inverse.backbone is None:
+            return latents
+        images = decode(autoencoder, latents) if images is None else images
+        rows = np.arange(len(images)).reshape(latents.shape[:2])
+        features = look_at_all(inverse, images, list(rows))
+        return features.reshape(*rows.shape, *features.shape[1:])
+
+    seen = drawn.frame[:, past - 1 :]
+    given = {
+        "real": shown(np.concatenate([newest, future], 1), source.frames[seen.ravel()]),
+        "actions_given": shown(np.concatenate([newest, acted], 1)),
+    }
+    for name, frames in given.items():
+        command, *_ = read_commands(inverse, frames, name != "real")
         figures |= {f"command_{name}_{k}": v for k, v in _command_error(command, targets).items()}
-    still, *_ = read_commands(inverse, np.repeat(newest, future.shape[1] + 1, 1), False)
+    still, *_ = read_commands(inverse, np.repeat(given["real"][:, :1], seen.shape[1], 1), False)
     figures |= _object_probe(autoencoder, source, latents)
     figures["command_standing_still_mm"] = _command_error(still, targets)["mm"]
     return figures

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wm_planner.bundle import (
+    BACKBONE,
     INVERSE_DYNAMICS,
     WORLD_MODEL,
     Bundle,
@@ -25,7 +26,9 @@ from wm_planner.errors import BundleError
 from wm_planner.onnx_session import OnnxSession
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.networks.instruction import Instruction
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.networks.preference import Preference
 from wm_planner.training.networks.value import Value
 from wm_planner.training.onnx_export import OPSET, Exported, FreeAxis, export, round_weights_to_half
 
@@ -33,7 +36,7 @@ from wm_planner.training.onnx_export import OPSET, Exported, FreeAxis, export, r
 #: have unit variance, poses are in m, pixels in levels).
 TOLERANCE = {"latent": 2e-3, "clean": 2e-3, "own": 2e-3, "value": 1e-3, "image": 1.0,
              "pose": 1e-3, "next_pose": 1e-3, "command": 1e-3, "log_variance": 1e-2,
-             "correlation": 1e-6}  # fmt: skip
+             "correlation": 1e-6, "preference": 5e-3, "similarity": 1e-3}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,17 @@ class _Method(nn.Module):
 
 
 def export_world_model(
-    folder: Path, autoencoder: Autoencoder, denoiser: Denoiser, value: Value, facts: BundleFacts
-) -> Bundle:
-    """Write a world model bundle and read it back.
+    folder: Path, autoencoder: Autoencoder, denoiser: Denoiser, value: Value, facts: BundleFacts,
+    preference: Preference | None = None, instruction: Instruction | None = None,
+) -> Bundle:  # fmt: skip
+    """Write a world model bundle and read it back; heads that are None are left out of it.
 
     Raises:
         BundleError: ONNX Runtime's numbers differ from torch's by more than `TOLERANCE`.
     """
-    for model in (autoencoder, denoiser, value):
-        round_weights_to_half(model.eval())
+    for model in (autoencoder, denoiser, value, preference, instruction):
+        if model is not None:
+            round_weights_to_half(model.eval())
     s, a = denoiser.settings, autoencoder.settings
     frame, words = (s.tokens, s.channels), len(facts.vocabulary)
     rows = 3
@@ -124,6 +129,15 @@ def export_world_model(
                              ("clean", "own"), "K", free),
         "value": _checked("value", value, {"latent": latent, "words": asked}, ("value",), "N"),
     }  # fmt: skip
+    if preference is not None:
+        futures = torch.randn(rows, preference.frames, *frame)
+        graphs["preference"] = _checked(
+            "preference", preference, {"latents": futures, "words": asked}, ("preference",), "N"
+        )
+    if instruction is not None:
+        graphs["instruction"] = _checked(
+            "instruction", instruction, {"latent": latent, "words": asked}, ("similarity",), "N"
+        )
     manifest = Manifest(
         kind=WORLD_MODEL, name=facts.name, rig=facts.rig,
         cameras={facts.camera: CameraSpec(a.height, a.width)},
@@ -141,25 +155,36 @@ def export_world_model(
 def export_inverse_dynamics(
     folder: Path, model: InverseDynamics, world_model: Bundle, facts: BundleFacts
 ) -> Bundle:
-    """Write an inverse dynamics bundle that belongs to a world model's encoder."""
+    """Write an inverse dynamics bundle.
+
+    One that reads latents belongs to a world model's encoder. One that reads images brings its
+    backbone and belongs to the camera alone.
+    """
     round_weights_to_half(model.eval())
-    its = world_model.manifest
-    window = model.settings.window
-    inputs = {"frames": torch.randn(3, window, *its.latent_shape)}
+    its, s = world_model.manifest, model.settings
+    frame, encoder_hash = its.latent_shape, its.graph_hash("encoder")
+    graphs = {}
+    if model.backbone is not None:
+        frame, encoder_hash = (1, s.channels + s.motion), ""
+        image = {"image": torch.randint(0, 256, (3, *s.image, 3), dtype=torch.uint8)}
+        graphs[BACKBONE] = _checked(
+            BACKBONE, _Method(model, model.backbone.forward), image, ("latent",), "N"
+        )
+    inputs = {"frames": torch.randn(3, s.window, *frame)}
     inputs["dreamed"] = torch.tensor([0.0, 1.0, 1.0])
     if model.flow is not None:
-        inputs["noise"] = torch.randn(3, 4, window - 1, model.settings.pose)
+        inputs["noise"] = torch.randn(3, 4, s.window - 1, s.pose)
     free = {"noise": {1: FreeAxis("D", 2, 1024)}}
     outputs = ("pose", "next_pose", "command", "log_variance", "correlation")
-    graph = _checked("inverse_dynamics", model, inputs, outputs, "N", free)
+    graphs[INVERSE_DYNAMICS] = _checked(INVERSE_DYNAMICS, model, inputs, outputs, "N", free)
     manifest = Manifest(
         kind=INVERSE_DYNAMICS, name=facts.name, rig=facts.rig, cameras=its.cameras,
-        context_frames=window, horizon=1, dt_s=facts.dt_s, latent_shape=its.latent_shape,
-        graphs={"inverse_dynamics": graph.spec}, encoder_hash=its.graph_hash("encoder"),
+        context_frames=s.window, horizon=1, dt_s=facts.dt_s, latent_shape=frame,
+        graphs={name: graph.spec for name, graph in graphs.items()}, encoder_hash=encoder_hash,
         opset=OPSET, training=facts.training,
         evaluation=facts.evaluation,
     )  # fmt: skip
-    write_bundle(folder, manifest, {"inverse_dynamics": graph.data}, facts.card)
+    write_bundle(folder, manifest, {name: g.data for name, g in graphs.items()}, facts.card)
     return load_bundle(folder, INVERSE_DYNAMICS)
 
 

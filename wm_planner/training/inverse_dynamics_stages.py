@@ -1,7 +1,11 @@
-"""What a training run teaches its inverse dynamics: on recorded frames first, then on dreams."""
+"""What a training run teaches its inverse dynamics: on recorded frames first, then on dreams.
+
+What reads images learns from recorded, reconstructed and dreamed ones at once.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +24,7 @@ from wm_planner.training.made_frames import (
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.pixel_frames import DecodedFrames, look_at_all
 
 if TYPE_CHECKING:
     from wm_planner.training.pipeline import Run
@@ -31,7 +36,10 @@ Split = tuple[FrameSequences, np.ndarray]
 
 def loss_on_recorded(run: Run) -> LossFunction:
     """The loss on windows of recorded frames."""
-    return inverse_dynamics_loss([(_drawer(run, *recorded(run)), 1.0)], _windows(run))
+    s = run.settings
+    return inverse_dynamics_loss(
+        [(_drawer(run, *recorded(run)), 1.0)], _windows(run, s.inverse_dynamics_batch)
+    )
 
 
 def loss_on_dreams(run: Run) -> LossFunction:
@@ -43,7 +51,20 @@ def loss_on_dreams(run: Run) -> LossFunction:
         sequences, aside = made(run, name)
         if share and not aside.all():
             drawers.append((_drawer(run, sequences, aside), share))
-    return inverse_dynamics_loss(drawers, _windows(run))
+    return inverse_dynamics_loss(drawers, _windows(run, s.inverse_dynamics_batch))
+
+
+def loss_on_pixels(run: Run) -> LossFunction:
+    """The loss on images: recorded ones, reconstructions of them, and decoded dreams."""
+    s = run.settings
+    shares = {DREAMED: s.dreamed_share, RECONSTRUCTED: s.reconstructed_share}
+    drawers = [(_drawer(run, *recorded_images(run)), max(0.0, 1 - sum(shares.values())))]
+    for name, share in shares.items():
+        if share:
+            sequences, aside = dreamed_images(run) if name == DREAMED else decoded_images(run)
+            if not aside.all():
+                drawers.append((_drawer(run, sequences, aside), share))
+    return inverse_dynamics_loss(drawers, _windows(run, s.pixel_batch))
 
 
 def calibrate_on_others(run: Run, model: InverseDynamics) -> dict[str, float]:
@@ -51,8 +72,31 @@ def calibrate_on_others(run: Run, model: InverseDynamics) -> dict[str, float]:
 
     On real frames alone it would come to be too sure of dreams, which are what is planned with.
     """
-    sources = {REAL: recorded(run), DREAMED: made(run, DREAMED)}
+    if model.backbone is None:
+        sources = {REAL: recorded(run), DREAMED: made(run, DREAMED)}
+    else:
+        images = {REAL: recorded_images(run), DREAMED: dreamed_images(run)}
+        sources = {name: _looked_at(model, *split) for name, split in images.items()}
     return calibrate(model, sources, run.settings.horizon)
+
+
+def recorded_images(run: Run) -> Split:
+    """The recorded episodes as the camera saw them."""
+    return FrameSequences.of_source(run.source, run.source.frames), _aside(run)
+
+
+def decoded_images(run: Run) -> Split:
+    """The recorded episodes as the autoencoder shows them."""
+    frames = DecodedFrames(run.latents, _autoencoder(run))
+    return FrameSequences.of_source(run.source, frames), _aside(run)
+
+
+def dreamed_images(run: Run) -> Split:
+    """The dreamed pieces as the autoencoder shows them."""
+    sequences, aside = made(run, DREAMED)
+    latents = sequences.frames
+    assert isinstance(latents, np.ndarray)
+    return replace(sequences, frames=DecodedFrames(latents, _autoencoder(run))), aside
 
 
 def recorded(run: Run) -> Split:
@@ -71,9 +115,7 @@ def made(run: Run, name: str) -> Split:
             denoiser, run.source, latents, s.denoising_steps, s.seed, run.hand_renderer()
         )
     else:
-        autoencoder = run.load("autoencoder")
-        assert isinstance(autoencoder, Autoencoder)
-        make = reconstruction(autoencoder, latents)
+        make = reconstruction(_autoencoder(run), latents)
     with run.workers.first_alone():
         result = made_once(run.folder / f"{name}.npy", frames, latents.shape[1:], make)
     episode = np.searchsorted(run.source.offsets, frames[:, 0], side="right") - 1
@@ -90,7 +132,25 @@ def _drawer(run: Run, sequences: FrameSequences, aside: np.ndarray) -> WindowDra
     return WindowDrawer(sequences, s.inverse_dynamics_window, ~aside, s.anywhere_share)
 
 
-def _windows(run: Run) -> int:
+def _windows(run: Run, batch: int) -> int:
     """Windows a step: as many pairs of frames, however many of them a window has."""
-    pairs = run.settings.inverse_dynamics_window - 1
-    return -(-run.settings.inverse_dynamics_batch // pairs)
+    return -(-batch // (run.settings.inverse_dynamics_window - 1))
+
+
+def _autoencoder(run: Run) -> Autoencoder:
+    autoencoder = run.load("autoencoder")
+    assert isinstance(autoencoder, Autoencoder)
+    return autoencoder.to(run.device)
+
+
+def _looked_at(model: InverseDynamics, sequences: FrameSequences, chosen: np.ndarray) -> Split:
+    """The chosen sequences alone, their images as the network reads them, and that all count."""
+    # Nothing is to be read off stills, and nothing at all where no episode was set aside.
+    some = np.flatnonzero(chosen & (sequences.kind != "stills"))
+    pieces = [np.arange(*sequences.offsets[e : e + 2]) for e in some]
+    row = np.concatenate([np.zeros(0, np.int64), *pieces])
+    looked_at = FrameSequences(
+        look_at_all(model, sequences.frames, pieces), sequences.hand_pose[row],
+        sequences.hand_target[row], np.cumsum([0, *map(len, pieces)]), sequences.kind[some],
+    )  # fmt: skip
+    return looked_at, np.ones(len(some), bool)

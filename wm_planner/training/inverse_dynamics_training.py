@@ -1,4 +1,4 @@
-"""Training of the inverse dynamics network on windows of latents."""
+"""Training of the inverse dynamics network on windows of latents or images."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from wm_planner.training.devices import device_of, half_precision, put
 from wm_planner.training.inverse_dynamics_windows import FrameWindows, WindowDrawer
 from wm_planner.training.loop import LossFunction
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.pixel_frames import look
 
 POSITIONS = [0, 1, 2, 10, 11, 12]  # of the 20-D packed poses
+#: Largest standard deviation of noise on a window. Dreams are not exact; images vary by themselves.
+LATENT_NOISE, FEATURE_NOISE = 0.25, 0.05
 
 
 def inverse_dynamics_loss(
-    drawers: Sequence[tuple[WindowDrawer, float]], batch: int, latent_noise: float = 0.25
+    drawers: Sequence[tuple[WindowDrawer, float]], batch: int
 ) -> LossFunction:
     """Regress poses and commands; fit the commands' variance, or a flow, on the side.
 
@@ -26,7 +29,6 @@ def inverse_dynamics_loss(
         drawers: where windows come from, with play and failures: what the hands do does not
             depend on purpose; and the share of each.
         batch: windows a step.
-        latent_noise: largest standard deviation of noise on a window; dreams are not exact.
     """
     shares = np.array([share for _, share in drawers])
 
@@ -39,8 +41,11 @@ def inverse_dynamics_loss(
             if count
         ])  # fmt: skip
         device = device_of(model)
-        frames = put(drawn.latents, device)
-        spread = latent_noise * torch.rand(batch, 1, 1, 1, device=device)
+        if model.backbone is None:
+            frames, noise = put(drawn.frames.astype(np.float32), device), LATENT_NOISE
+        else:
+            frames, noise = look(model, drawn.frames, vary=True), FEATURE_NOISE
+        spread = noise * torch.rand(batch, 1, 1, 1, device=device)
         frames = frames + spread * torch.randn_like(frames)
         with half_precision(device):
             features = model.features(frames)

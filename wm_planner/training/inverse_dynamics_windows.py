@@ -1,8 +1,12 @@
-"""Windows of frames with the hand poses and commands that inverse dynamics is to read off them."""
+"""Windows of frames with the hand poses and commands that inverse dynamics is to read off them.
+
+A frame is a latent, or an image.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -11,12 +15,22 @@ from wm_planner.training.source import EpisodeSource
 WIDTHS = np.array([9, 19])  # of the 20-D packed poses
 
 
+class Frames(Protocol):
+    """Frames by their numbers: an array, images on disk, or pictures that are decoded first."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """Return frames by numbers of shape (N,)."""
+
+
 @dataclass(frozen=True, eq=False)
 class FrameSequences:
     """F frames in E sequences, real or dreamed.
 
     Attributes:
-        latents: Shape (F, tokens, channels).
+        frames: Shape (F, tokens, channels), or images (F, h, w, 3).
         hand_pose: Shape (F, 20), packed measured hand poses.
         hand_target: Shape (F, 20), packed targets commanded at each frame for the next; those of
             a sequence's last frame are not looked at.
@@ -24,17 +38,17 @@ class FrameSequences:
         kind: E names.
     """
 
-    latents: np.ndarray
+    frames: Frames
     hand_pose: np.ndarray
     hand_target: np.ndarray
     offsets: np.ndarray
     kind: np.ndarray
 
     @staticmethod
-    def of_source(source: EpisodeSource, latents: np.ndarray) -> FrameSequences:
-        """Recorded episodes with latents of their frames."""
+    def of_source(source: EpisodeSource, frames: Frames) -> FrameSequences:
+        """Recorded episodes with latents or images of their frames."""
         return FrameSequences(
-            latents, source.hand_pose.astype(np.float32), source.hand_target.astype(np.float32),
+            frames, source.hand_pose.astype(np.float32), source.hand_target.astype(np.float32),
             np.asarray(source.offsets), np.asarray(source.kind),
         )  # fmt: skip
 
@@ -44,7 +58,7 @@ class FrameWindows:
     """B windows of W frames.
 
     Attributes:
-        latents: Shape (B, W, tokens, channels), float32.
+        frames: Shape (B, W, tokens, channels), float32, or images (B, W, h, w, 3), uint8.
         pose: Shape (B, W, 20), packed.
         command: Shape (B, W - 1, 20), packed.
         there: Shape (B, W - 1), bool: the sequence has that pair of frames; windows that are
@@ -52,7 +66,7 @@ class FrameWindows:
         commanded: Shape (B, W - 1, 20), bool: the command is known.
     """
 
-    latents: np.ndarray
+    frames: np.ndarray
     pose: np.ndarray
     command: np.ndarray
     there: np.ndarray
@@ -112,8 +126,9 @@ class WindowDrawer:
         commanded = np.repeat(there[..., None], command.shape[-1], axis=2)
         # A hand that stays was told to stay; how hard it was told to close is not to be seen.
         commanded[np.ix_(still, np.arange(self._window - 1), WIDTHS)] = False
+        frames = data.frames[frame.ravel()]
         return FrameWindows(
-            latents=data.latents[frame].astype(np.float32),
+            frames=frames.reshape(*frame.shape, *frames.shape[1:]),
             pose=data.hand_pose[frame],
             command=command,
             there=there,

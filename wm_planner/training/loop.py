@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -56,7 +56,8 @@ class LoopSettings:
         learning_rate: at the top of the schedule.
         warmup: steps of linear warm-up.
         constant: share of the run before the linear decay to zero starts.
-        average: decay of the exponential moving average of the weights, per step.
+        average: decay of the exponential moving average of the weights, per step; less at first,
+            so that a short run forgets the weights that it began with.
         clip: largest gradient norm.
         checkpoint_every: steps between checkpoints.
         seed: of weights, batches and noise.
@@ -100,7 +101,7 @@ def train(
     optimisers = build_optimisers(model, settings.learning_rate)
     averaged = torch.optim.swa_utils.AveragedModel(
         model,
-        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.average),
+        multi_avg_fn=moving_average(settings.average),
         use_buffers=False,
     )
     rank = [workers.rank] if workers.rank else []  # each process draws other batches
@@ -158,6 +159,21 @@ def train(
         "%s: %d steps in %.0f s", folder.name, settings.steps - start, time.monotonic() - began
     )
     return _finished(averaged, model)
+
+
+def moving_average(
+    decay: float,
+) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
+    """The average's update; after n steps it looks back over n / 9 of them, or as decay says."""
+
+    @torch.no_grad()
+    def update(averaged: Sequence[Tensor], newest: Sequence[Tensor], count: Tensor | int) -> None:
+        steps = int(count)
+        share = 1 - min(decay, (1 + steps) / (10 + steps))
+        for old, new in zip(averaged, newest, strict=True):
+            old.lerp_(new.to(old.dtype), share)
+
+    return update
 
 
 def _finished(averaged: torch.optim.swa_utils.AveragedModel, model: nn.Module) -> nn.Module:

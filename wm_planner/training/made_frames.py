@@ -88,7 +88,7 @@ def as_sequences(source: EpisodeSource, frames: np.ndarray, latents: np.ndarray)
     count, length = frames.shape
     episode = np.searchsorted(source.offsets, frames[:, 0], side="right") - 1
     return FrameSequences(
-        latents=latents.reshape(count * length, *latents.shape[2:]),
+        frames=latents.reshape(count * length, *latents.shape[2:]),
         hand_pose=source.hand_pose[frames.ravel()].astype(np.float32),
         hand_target=source.hand_target[frames.ravel()].astype(np.float32),
         offsets=np.arange(count + 1) * length,

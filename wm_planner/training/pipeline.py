@@ -1,4 +1,4 @@
-"""A whole training run in one folder: autoencoder, latents, then the three networks on them.
+"""A whole training run in one folder: autoencoder, latents, then the networks on them.
 
 Every stage can be interrupted and run again. The folder holds the configuration, what was trained
 on, the curves, the checkpoints and pictures; `export` turns it into bundles.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from wm_planner.errors import ConfigurationError, DataError
+from wm_planner.inverse_dynamics.optical_flow import flow_size
 from wm_planner.robot.hand_renderer import HandRenderer
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.training import inverse_dynamics_stages
@@ -29,23 +30,37 @@ from wm_planner.training.autoencoder_training import (
 )
 from wm_planner.training.devices import choose_device, tell_machine
 from wm_planner.training.hand_images import HandImages
+from wm_planner.training.instruction_training import instruction_loss
 from wm_planner.training.loop import LoopSettings, LossFunction, train
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
 from wm_planner.training.networks.denoiser import Denoiser, DenoiserSettings
+from wm_planner.training.networks.instruction import Instruction
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics, InverseDynamicsSettings
+from wm_planner.training.networks.pixel_backbone import SmallConvolutions
+from wm_planner.training.networks.preference import Preference
 from wm_planner.training.networks.value import Value
+from wm_planner.training.preference_training import (
+    LabelledPairs,
+    LabelledPictures,
+    PairDrawer,
+    encode_pairs,
+    preference_loss,
+)
 from wm_planner.training.run_record import begin_or_compare, note, of_the_run
 from wm_planner.training.samples import sampling_of
 from wm_planner.training.source import EpisodeSource
-from wm_planner.training.training_settings import TrainingSettings
+from wm_planner.training.training_settings import PIXELS, TrainingSettings
 from wm_planner.training.vocabulary import build_vocabulary
-from wm_planner.training.warm_start import GRAPHS, WarmStart
+from wm_planner.training.warm_start import WarmStart
 from wm_planner.training.windows import Windows
 from wm_planner.training.workers import Workers
 from wm_planner.training.world_model_training import denoiser_loss, value_loss
 
 #: Each needs those before it.
-STAGES = ("autoencoder", "inverse_dynamics", "denoiser", "inverse_dynamics_on_dreams", "value")
+STAGES = (
+    *("autoencoder", "inverse_dynamics", "denoiser", "inverse_dynamics_on_dreams"),
+    *("pixel_inverse_dynamics", "value", "preference", "instruction"),
+)
 
 
 @dataclass
@@ -59,6 +74,7 @@ class Run:
         data: facts about them for the model card.
         start: weights to go on from; None to start fresh, or as the run began.
         workers: the processes that train together, found in the environment.
+        labels: pairs of futures that somebody compared, for the preference head.
     """
 
     folder: Path
@@ -67,6 +83,7 @@ class Run:
     data: Mapping[str, Any] = field(default_factory=dict)
     start: WarmStart | None = None
     workers: Workers = field(default_factory=Workers)
+    labels: Sequence[LabelledPictures] = ()
     _latents: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -90,7 +107,12 @@ class Run:
     @property
     def stages(self) -> tuple[str, ...]:
         """The stages to train, in order."""
-        return tuple(name for name in STAGES if getattr(self.settings, f"{name}_steps"))
+        without = () if self.settings.inverse_dynamics_input == PIXELS else (STAGES[4],)
+        return tuple(
+            name
+            for name in STAGES
+            if getattr(self.settings, f"{name}_steps") and name not in without
+        )
 
     def train(self, stage: str) -> nn.Module:
         """Train, continue or load one stage; its predecessors must be done."""
@@ -103,11 +125,14 @@ class Run:
             "value": self._value,
             "inverse_dynamics": self._inverse_dynamics,
             "inverse_dynamics_on_dreams": self._inverse_dynamics_on_dreams,
+            "pixel_inverse_dynamics": self._pixel_inverse_dynamics,
+            "preference": self._preference,
+            "instruction": self._instruction,
         }
         torch.manual_seed(self.settings.seed)
         model, loss = build[stage]()
-        if self.start and stage in GRAPHS:
-            self.start.load_into(model, stage, self.vocabulary)
+        if self.start and self.start.holds(stage):
+            self.start.load_into(model, stage, self.vocabulary, self.settings.rig)
         model.to(self.device)
         if self.settings.compile:
             model.compile()
@@ -139,8 +164,16 @@ class Run:
         model.load_state_dict(torch.load(weights, weights_only=True))
         return model.eval()
 
+    def load_if_asked(self, stage: str) -> nn.Module | None:
+        """The finished network of a stage; None where the settings leave it out."""
+        return self.load(stage) if stage in self.stages else None
+
     def load_inverse_dynamics(self) -> InverseDynamics:
-        """The inverse dynamics to ship: the one that saw dreams, where there is one."""
+        """The inverse dynamics to ship: on pixels where asked for, else the one that saw dreams."""
+        if self.settings.inverse_dynamics_input == PIXELS:
+            on_pixels = self.load(STAGES[4])
+            assert isinstance(on_pixels, InverseDynamics)
+            return on_pixels
         on_dreams = (self.folder / STAGES[3] / "model.pt").exists()
         model = self.load(STAGES[3] if on_dreams else "inverse_dynamics")
         assert isinstance(model, InverseDynamics)
@@ -170,6 +203,9 @@ class Run:
             "value": self.fresh_value,
             "inverse_dynamics": self.fresh_inverse_dynamics,
             "inverse_dynamics_on_dreams": self.fresh_inverse_dynamics,
+            "pixel_inverse_dynamics": self.fresh_pixel_inverse_dynamics,
+            "preference": self.fresh_preference,
+            "instruction": self.fresh_instruction,
         }
         return build[stage]()
 
@@ -196,12 +232,30 @@ class Run:
         rows, columns = self._grid
         return Value(rows * columns, self.settings.channels, len(self.vocabulary))
 
+    def fresh_preference(self) -> Preference:
+        rows, columns = self._grid
+        s = self.settings
+        return Preference(rows * columns, s.channels, s.preference_frames, len(self.vocabulary))
+
+    def fresh_instruction(self) -> Instruction:
+        rows, columns = self._grid
+        return Instruction(rows * columns, self.settings.channels, len(self.vocabulary))
+
     def fresh_inverse_dynamics(self) -> InverseDynamics:
         rows, columns = self._grid
         sizes = InverseDynamicsSettings(
             tokens=rows * columns, channels=self.settings.channels,
             window=self.settings.inverse_dynamics_window,
             head=self.settings.inverse_dynamics_head,
+        )  # fmt: skip
+        return InverseDynamics(sizes, *self._pose_statistics)
+
+    def fresh_pixel_inverse_dynamics(self) -> InverseDynamics:
+        s, (height, width) = self.settings, self.source.frames.shape[1:3]
+        sizes = InverseDynamicsSettings(
+            tokens=1, channels=s.pixel_features, window=s.inverse_dynamics_window,
+            head=s.inverse_dynamics_head, backbone=s.pixel_backbone, image=(height, width),
+            motion=flow_size(height, width) if s.optical_flow else 0,
         )  # fmt: skip
         return InverseDynamics(sizes, *self._pose_statistics)
 
@@ -218,8 +272,9 @@ class Run:
     # -- stages ---------------------------------------------------------------------------------
     def _autoencoder(self) -> tuple[nn.Module, LossFunction]:
         loss = autoencoder_loss(
-            self.source, self.settings.autoencoder_batch, objects_from=0.0 if self.start else 0.2
-        )
+            self.source, self.settings.autoencoder_batch, objects_from=0.0 if self.start else 0.2,
+            anywhere_share=self.settings.autoencoder_anywhere_share,
+        )  # fmt: skip
         return self.fresh_autoencoder(), loss
 
     def _denoiser(self) -> tuple[nn.Module, LossFunction]:
@@ -255,9 +310,41 @@ class Run:
         loss = value_loss(self.source, self.latents, self.vocabulary, self.settings.value_batch)
         return self.fresh_value(), loss
 
+    def _preference(self) -> tuple[nn.Module, LossFunction]:
+        s = self.settings
+        drawer = PairDrawer(
+            self.source, self.latents, self.vocabulary, s.preference_frames,
+            self._labelled_pairs(), s.labelled_share,
+        )  # fmt: skip
+        return self.fresh_preference(), preference_loss(drawer, s.preference_batch)
+
+    def _labelled_pairs(self) -> LabelledPairs | None:
+        if not self.labels:
+            return None
+        autoencoder = self.load("autoencoder")
+        assert isinstance(autoencoder, Autoencoder)
+        with self.workers.first_alone() as first:
+            if first:
+                note(self.folder, "notes", "labelled_pairs", len(self.labels))
+        frames = self.settings.preference_frames
+        return encode_pairs(self.labels, autoencoder.to(self.device), frames)
+
+    def _instruction(self) -> tuple[nn.Module, LossFunction]:
+        loss = instruction_loss(
+            self.source, self.latents, self.vocabulary, self.settings.instruction_batch
+        )
+        return self.fresh_instruction(), loss
+
     def _inverse_dynamics(self) -> tuple[nn.Module, LossFunction]:
         return self.fresh_inverse_dynamics(), inverse_dynamics_stages.loss_on_recorded(self)
 
     def _inverse_dynamics_on_dreams(self) -> tuple[nn.Module, LossFunction]:
         model = self.load("inverse_dynamics").train()
         return model.requires_grad_(), inverse_dynamics_stages.loss_on_dreams(self)
+
+    def _pixel_inverse_dynamics(self) -> tuple[nn.Module, LossFunction]:
+        model, autoencoder = self.fresh_pixel_inverse_dynamics(), self.load("autoencoder")
+        assert model.backbone is not None and isinstance(autoencoder, Autoencoder)
+        if isinstance(model.backbone.convolutions, SmallConvolutions):
+            model.backbone.convolutions.begin_with(autoencoder)
+        return model, inverse_dynamics_stages.loss_on_pixels(self)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from wm_planner.settings import setting
 from wm_planner.training.networks.denoiser import ACTIONS, PREDICTIONS
 from wm_planner.training.networks.inverse_dynamics import HEADS
+from wm_planner.training.networks.pixel_backbone import BACKBONES, SMALL
+
+LATENTS, PIXELS = INPUTS = ("latents", "pixels")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class TrainingSettings:
     value_steps: int = setting(1500, minimum=1, maximum=10**7, help="optimiser steps")
     inverse_dynamics_steps: int = setting(2500, minimum=1, maximum=10**7, help="optimiser steps")
     autoencoder_batch: int = setting(64, minimum=2, maximum=10**5, help="frames a step")
+    autoencoder_anywhere_share: float = setting(
+        0.0, minimum=0.0, maximum=1.0,
+        help="of the autoencoder's frames: play and stills, on top of what falls to them anyway",
+    )  # fmt: skip
     denoiser_batch: int = setting(64, minimum=1, maximum=10**5, help="windows a step")
     value_batch: int = setting(512, minimum=1, maximum=10**5, help="frames a step")
     inverse_dynamics_batch: int = setting(
@@ -51,12 +58,40 @@ class TrainingSettings:
     inverse_dynamics_on_dreams_steps: int = setting(
         0, minimum=0, maximum=10**7, help="optimiser steps; 0 leaves that stage out"
     )
+    preference_steps: int = setting(
+        0, minimum=0, maximum=10**7, help="optimiser steps; 0 leaves that stage out"
+    )
+    preference_batch: int = setting(256, minimum=2, maximum=10**5, help="pairs a step")
+    preference_frames: int = setting(
+        3, minimum=1, maximum=32, help="last frames of a future that the preference head looks at"
+    )
+    labelled_share: float = setting(
+        0.5, minimum=0.0, maximum=1.0, help="of the pairs a step: labelled, where there are labels"
+    )
+    instruction_steps: int = setting(
+        0, minimum=0, maximum=10**7, help="optimiser steps; 0 leaves that stage out"
+    )
+    instruction_batch: int = setting(
+        256, minimum=2, maximum=10**5, help="last frames a step, and as many others"
+    )
     inverse_dynamics_window: int = setting(
         2, minimum=2, maximum=16, help="frames that inverse dynamics looks at together"
     )
     inverse_dynamics_head: str = setting(
         "regression", choices=HEADS, help="how inverse dynamics says what may be"
     )
+    inverse_dynamics_input: str = setting(
+        LATENTS, choices=INPUTS, help="what the inverse dynamics that is exported looks at"
+    )
+    pixel_inverse_dynamics_steps: int = setting(
+        5000, minimum=1, maximum=10**7, help="optimiser steps, where the input is pixels"
+    )
+    pixel_backbone: str = setting(
+        SMALL, choices=BACKBONES, help="small begins as the autoencoder's encoder"
+    )
+    pixel_features: int = setting(512, minimum=8, maximum=8192, help="numbers made of an image")
+    pixel_batch: int = setting(128, minimum=1, maximum=10**5, help="pairs of images a step")
+    optical_flow: bool = setting(False, help="show inverse dynamics on pixels optical flow too")
     anywhere_share: float = setting(
         0.2, minimum=0.0, maximum=1.0,
         help="of inverse dynamics' windows: play and stills, where hands are anywhere",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from wm_planner.world_models.words import word_vector, words_of
+from wm_planner.words import word_vector, words_of
 
 
 def build_vocabulary(instructions: Iterable[str]) -> tuple[str, ...]:

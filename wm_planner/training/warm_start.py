@@ -17,7 +17,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle
+from wm_planner.bundle import INVERSE_DYNAMICS, OPTIONAL_GRAPHS, WORLD_MODEL, load_bundle
 from wm_planner.errors import DataError
 from wm_planner.training.onnx_export import TRANSPOSED
 
@@ -27,7 +27,10 @@ GRAPHS = {
     "autoencoder": (WORLD_MODEL, ("encoder", "decoder")),
     "denoiser": (WORLD_MODEL, ("denoiser",)),
     "value": (WORLD_MODEL, ("value",)),
+    "preference": (WORLD_MODEL, ("preference",)),
+    "instruction": (WORLD_MODEL, ("instruction",)),
     "inverse_dynamics": (INVERSE_DYNAMICS, ("inverse_dynamics",)),
+    "pixel_inverse_dynamics": (INVERSE_DYNAMICS, ("backbone", "inverse_dynamics")),
 }
 
 
@@ -60,13 +63,45 @@ class WarmStart:
             return tuple(json.loads((self.folder / "run.json").read_text())["vocabulary"])
         return load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).manifest.vocabulary
 
-    def load_into(self, model: nn.Module, stage: str, vocabulary: tuple[str, ...]) -> None:
+    def holds(self, stage: str) -> bool:
+        """Whether there are weights for a stage.
+
+        Those that a bundle may lack start fresh; inverse dynamics reads either latents or images.
+        """
+        if stage not in GRAPHS:
+            return False
+        if stage in OPTIONAL_GRAPHS[WORLD_MODEL]:
+            if self._is_run:
+                return (self.folder / stage / "model.pt").exists()
+            return stage in load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).graphs
+        if not stage.endswith("inverse_dynamics"):
+            return True
+        on_pixels = stage != "inverse_dynamics"
+        if self._is_run:
+            return not on_pixels or (self.folder / stage / "model.pt").exists()
+        bundle = load_bundle(self.folder / INVERSE_DYNAMICS, INVERSE_DYNAMICS)
+        return bundle.manifest.reads_images == on_pixels
+
+    @property
+    def rig(self) -> str:
+        """Whose recordings the weights were trained on."""
+        if self._is_run:
+            return str(json.loads((self.folder / "run.json").read_text())["settings"]["rig"])
+        return load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).manifest.rig
+
+    def load_into(
+        self, model: nn.Module, stage: str, vocabulary: tuple[str, ...], rig: str
+    ) -> None:
         """Copy what fits.
+
+        Weights go with the mean image and the poses' statistics that they were trained with, so
+        those are copied too; but another rig sees and does other things, and keeps its own.
 
         Args:
             model: freshly built network of the stage.
             stage: one of `GRAPHS`.
             vocabulary: the model's words; known ones keep their weights, new ones start fresh.
+            rig: whose recordings the model will be trained on.
 
         Raises:
             DataError: nothing fits, so the folder holds another architecture.
@@ -80,6 +115,9 @@ class WarmStart:
                 if word in self.vocabulary:
                     columns[:, new] = old[:, self.vocabulary.index(word)]
             weights["words.weight"] = columns
+        if rig != self.rig:
+            statistics = {name for name, _ in model.named_buffers()}
+            weights = {k: v for k, v in weights.items() if k not in statistics}
         fitting = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
         if not fitting:
             raise DataError(f"{self.folder}: no weight of its {stage} fits this configuration")

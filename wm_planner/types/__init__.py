@@ -8,6 +8,8 @@ from wm_planner.types.candidates import ActionChunks, JointTrajectories, Rollout
 from wm_planner.types.hand_poses import HANDS, HandPoses
 from wm_planner.types.observations import Goal, Observation, ObservationWindow
 from wm_planner.types.plans import Command, NoPlan, Plan, ReplanReason
+from wm_planner.types.resimulation import Need, Resimulation
+from wm_planner.types.restart import Restart
 from wm_planner.types.start_state import StartState
 from wm_planner.types.verdicts import RejectionReason, Verdicts
 
@@ -18,12 +20,15 @@ __all__ = [
     "Goal",
     "HandPoses",
     "JointTrajectories",
+    "Need",
     "NoPlan",
     "Observation",
     "ObservationWindow",
     "Plan",
     "RejectionReason",
     "ReplanReason",
+    "Resimulation",
+    "Restart",
     "Rollouts",
     "Scores",
     "StartState",

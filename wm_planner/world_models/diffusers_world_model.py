@@ -1,14 +1,14 @@
 """Any image-to-video pipeline of diffusers as a world model: a picture and a sentence to a video.
 
 As 1X's world model does, the pipeline dreams in pixels what the sentence asks for, and inverse
-dynamics reads the motion off those pixels: each dreamed frame goes through the encoder of our own
-bundle, so that everything behind the world model (inverse dynamics, scorers, dashboards) works on
-the latents it was made for.
+dynamics reads the motion off those pixels. An inverse dynamics model that reads images is given the
+video as it is. For one that reads latents each dreamed frame goes through the encoder of our own
+bundle, so that everything behind the world model works on the latents it was made for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,13 @@ from wm_planner.errors import ConfigurationError, DataError
 from wm_planner.onnx_session import OnnxSettings
 from wm_planner.robot.rig_description import RigDescription
 from wm_planner.settings import setting
-from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Rollouts
+from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Restart, Rollouts
 from wm_planner.video_pipeline import DEVICES, DTYPES, VideoPipeline
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel
 from wm_planner.world_models.world_model import WorldModel
 
 INSTRUCTION = "{instruction}"
+ENCODED, PICTURES = FRAMES = ("encoded", "pictures")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class DiffusersWorldModelSettings:
     width: int = setting(
         0, unit="px", minimum=0, maximum=4096, help="Of its videos; 0 for the bundle's."
     )
+    dreams: str = setting(
+        ENCODED, choices=FRAMES,
+        help="What dreams consist of: encoded frames, or the video's pictures, for inverse "
+        "dynamics that reads images.",
+    )  # fmt: skip
     prompt: str = setting(INSTRUCTION, help="What it is told; {instruction} stands for the goal's.")
     inference_steps: int = setting(
         0, minimum=0, maximum=1000, help="Denoising steps; 0 for the pipeline's default."
@@ -68,7 +74,11 @@ class DiffusersWorldModelSettings:
 
 
 class DiffusersWorldModel(WorldModel):
-    """Dreams with a video pipeline; looks, decodes and values with a world model bundle."""
+    """Dreams with a video pipeline; looks, decodes and values with a world model bundle.
+
+    Where dreams are pictures, an image is its own latent, levels 0 to 255: nothing is lost on the
+    way to inverse dynamics, and only values are still read off what the bundle encodes.
+    """
 
     def __init__(
         self,
@@ -89,6 +99,8 @@ class DiffusersWorldModel(WorldModel):
         self._bundle_model = OnnxWorldModel(bundle, onnx=onnx, rig=rig)
         # The bundle's hash too: it is what decodes these dreams and what reads them.
         self.spec = self._bundle_model.spec
+        if s.dreams == PICTURES:
+            self.spec = replace(self.spec, latent_shape=(*self.spec.image_size, 3))
         folder = Path(s.checkpoint).expanduser()
         if not s.checkpoint or not folder.is_absolute():
             raise ConfigurationError(
@@ -112,14 +124,20 @@ class DiffusersWorldModel(WorldModel):
 
     def encode(self, frames: np.ndarray) -> np.ndarray:
         """Turn images (N, h, w, 3) uint8 of the bundle's size into latents, float32."""
+        if self.settings.dreams == PICTURES:
+            return frames.astype(np.float32)
         return self._bundle_model.encode(frames)
 
     def decode(self, latents: np.ndarray) -> np.ndarray:
         """Turn latents (N, *latent_shape) into images (N, h, w, 3) uint8."""
+        if self.settings.dreams == PICTURES:
+            return np.clip(np.rint(latents), 0, 255).astype(np.uint8)
         return self._bundle_model.decode(latents)
 
     def value(self, latents: np.ndarray, goal: Goal) -> np.ndarray:
         """Return how near the goal frames are, as the bundle's value head sees it, shape (N,)."""
+        if self.settings.dreams == PICTURES:
+            latents = self._bundle_model.encode(self.decode(latents))
         return self._bundle_model.value(latents, goal)
 
     def imagine(
@@ -128,11 +146,14 @@ class DiffusersWorldModel(WorldModel):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        committed: HandPoses | None = None,
+        restart: Restart | None = None,
     ) -> Rollouts:
         """Dream K futures, one after the other: video models fill the memory with one.
 
-        The newest frame and the instruction are all the pipeline is given. A goal image does not
-        steer it; a scorer can still prefer the dreams that come near it.
+        The newest frame and the instruction are all the pipeline is given, so a restart is another
+        video from that frame. A goal image does not steer it; a scorer can still prefer the dreams
+        that come near it.
         """
         seed = int(generator.integers(2**63))  # kept with the dreams: it is all their noise
         seeds = np.random.SeedSequence(seed).generate_state(candidates, np.uint64) >> 1

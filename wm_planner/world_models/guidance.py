@@ -29,23 +29,23 @@ class Term:
     """One evaluation of the network: what it is told, and its share of the dream."""
 
     conditions: Mapping[str, np.ndarray]
-    weight: float
+    weight: float | np.ndarray  # one for all candidates, or (K,)
 
 
 def guidance_terms(
-    conditions: Mapping[str, np.ndarray], weights: Mapping[str, float]
+    conditions: Mapping[str, np.ndarray], weights: Mapping[str, float | np.ndarray]
 ) -> list[Term]:
     """Return what to evaluate; the weights of the terms add up to 1.
 
     Args:
         conditions: inputs of the network by name, the first axis the candidates.
-        weights: by name in `GIVEN_BY`; 1 leaves a condition as the model learned it, more follows
-            it further, 0 leaves it out.
+        weights: by name in `GIVEN_BY`, for all candidates or one each, (K,); 1 leaves a condition
+            as the model learned it, more follows it further, 0 leaves it out.
     """
     without = []
     for name, weight in weights.items():
         given = conditions[GIVEN_BY[name]]
-        if weight != 1.0 and given.any():
+        if np.any(np.not_equal(weight, 1.0)) and given.any():
             dropped = {**conditions, GIVEN_BY[name]: np.zeros_like(given)}
             without.append(Term(dropped, 1.0 - weight))
     return [Term(conditions, 1.0 - sum(term.weight for term in without)), *without]

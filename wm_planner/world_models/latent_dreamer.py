@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from wm_planner.onnx_session import OnnxSession
+from wm_planner.types import Restart
 from wm_planner.world_models.guidance import guidance_terms
 from wm_planner.world_models.sampler import denoise
 
@@ -32,7 +33,8 @@ class LatentDreamer:
 
     def dream(
         self, context: np.ndarray, conditions: Mapping[str, np.ndarray], noise: np.ndarray,
-        signals: np.ndarray, guidance: Mapping[str, float], frame_by_frame: bool = False,
+        signals: np.ndarray, guidance: Mapping[str, float | np.ndarray],
+        frame_by_frame: bool = False, restart: Restart | None = None,
     ) -> np.ndarray:  # fmt: skip
         """Dream K futures of H frames.
 
@@ -44,15 +46,21 @@ class LatentDreamer:
             signals: levels of evaluation, rising from 0.
             guidance: weight of each condition, see `guidance_terms`.
             frame_by_frame: whether to finish each frame before the next.
+            restart: dreams whose first frames stay as they are; None to dream all of it.
 
         Returns:
             Latents of the shape of ``noise``.
         """
         terms = guidance_terms(conditions, guidance)
         rows = {k: np.concatenate([term.conditions[k] for term in terms]) for k in conditions}
-        weights = np.array([term.weight for term in terms], np.float32)
-        memory = self._look(context, [term.conditions for term in terms], len(noise))
-        asked = _Asked(self, rows, context, weights, memory)
+        count = len(noise)
+        weights = np.stack([np.broadcast_to(term.weight, count) for term in terms])
+        memory = self._look(context, [term.conditions for term in terms], count)
+        known, kept = np.zeros_like(noise), np.zeros(noise.shape[:2], bool)
+        if restart is not None:
+            known, kept = restart.latents.astype(np.float32), restart.kept_frames
+        kept = kept.reshape(*kept.shape, *[1] * (noise.ndim - 2))  # (K, H, 1...)
+        asked = _Asked(self, rows, context, weights.astype(np.float32), memory, known, kept)
         if not frame_by_frame:
             return asked.finish(noise, signals)
         frames = []
@@ -105,28 +113,42 @@ class _Asked:
 
     def __init__(
         self, dreamer: LatentDreamer, rows: dict[str, np.ndarray], context: np.ndarray,
-        weights: np.ndarray, memory: np.ndarray,
+        weights: np.ndarray, memory: np.ndarray, known: np.ndarray, kept: np.ndarray,
     ) -> None:  # fmt: skip
         self._dreamer, self._rows, self._weights = dreamer, rows, weights
         self._memory, self._past, self._first = memory, len(context), len(context)
         self._newest = np.broadcast_to(context[-1], (len(memory), *context.shape[1:]))
+        self._known, self._kept = known, kept
 
     def finish(self, noise: np.ndarray, signals: np.ndarray) -> np.ndarray:
         """From noise (K, F, *latent_shape) to the next F frames."""
+        h = self._first - self._past
+        known, kept = (part[:, h : h + noise.shape[1]] for part in (self._known, self._kept))
+        if kept.all():
+            return known
+        flat = kept.reshape(kept.shape[:2])
 
         def predict_clean(noisy: np.ndarray, signal: float, stride: float) -> np.ndarray:
-            clean = self._evaluate(noisy, signal, stride)["clean"]
-            return np.tensordot(self._weights, clean.reshape(-1, *noisy.shape), 1)
+            noisy = np.where(kept, known, noisy)
+            levels, strides = np.where(flat, 1.0, signal), np.where(flat, 0.0, stride)
+            clean = self._evaluate(noisy, levels, strides)["clean"]
+            clean = np.einsum("tk,tk...->k...", self._weights, clean.reshape(-1, *noisy.shape))
+            return np.where(kept, known, clean)
 
         return denoise(predict_clean, noise, signals)
 
     def remember(self, frames: np.ndarray) -> None:
         """Take F frames (K, F, *latent_shape) as past."""
-        own = self._evaluate(frames, REMEMBERED_SIGNAL, 0.0)["own"]
+        level = np.full(frames.shape[:2], REMEMBERED_SIGNAL)
+        own = self._evaluate(frames, level, np.zeros_like(level))["own"]
         self._memory = np.concatenate([self._memory, own], 4)
         self._first += frames.shape[1]
 
-    def _evaluate(self, latents: np.ndarray, signal: float, stride: float) -> dict[str, np.ndarray]:
+    def _evaluate(
+        self, latents: np.ndarray, signal: np.ndarray, stride: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Evaluate the graph on F frames (K, F, ...) at their levels and strides (K, F)."""
+        terms = len(self._weights)
         count, frames = len(self._memory), latents.shape[1]
         h = self._first - self._past
         now = {
@@ -134,10 +156,10 @@ class _Asked:
             for name, value in self._rows.items()
         }
         return self._dreamer.run(
-            np.full((count, frames), stride, np.float32),
-            latents=np.concatenate([latents] * len(self._weights)),
+            np.tile(stride, (terms, 1)).astype(np.float32),
+            latents=np.concatenate([latents] * terms),
             newest=self._newest,
-            signal=np.full((count, frames), signal, np.float32),
+            signal=np.tile(signal, (terms, 1)).astype(np.float32),
             first=np.full(count, self._first),
             memory=self._memory,
             **now,

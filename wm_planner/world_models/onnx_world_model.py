@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from wm_planner import actions
-from wm_planner.bundle import WORLD_MODEL, Bundle
+from wm_planner.bundle import GRAPHS, WORLD_MODEL, Bundle
 from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.onnx_session import OnnxSession, OnnxSettings
 from wm_planner.robot.hand_renderer import HandRenderer
 from wm_planner.robot.rig_description import RigDescription, find_rig
 from wm_planner.settings import setting
-from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Rollouts
+from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Restart, Rollouts
+from wm_planner.words import word_vector
 from wm_planner.world_models.guidance import GIVEN_BY
 from wm_planner.world_models.latent_dreamer import LatentDreamer
 from wm_planner.world_models.sampler import signal_levels
-from wm_planner.world_models.words import word_vector
 from wm_planner.world_models.world_model import WorldModel, WorldModelSpec
 
 OUTCOME_UNKNOWN, OUTCOME_SUCCESS = 0, 1  # 2 is failure; nobody dreams towards that yet
@@ -90,8 +90,8 @@ class OnnxWorldModel(WorldModel):
             instructions=manifest.instructions,
         )
         self._graphs = {
-            name: OnnxSession(name, graph, manifest.graphs[name], onnx)
-            for name, graph in bundle.graphs.items()
+            name: OnnxSession(name, bundle.graphs[name], manifest.graphs[name], onnx)
+            for name in GRAPHS[WORLD_MODEL]
         }
 
         self._dreamer = LatentDreamer(self._graphs["denoiser"])
@@ -120,8 +120,13 @@ class OnnxWorldModel(WorldModel):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        committed: HandPoses | None = None,
+        restart: Restart | None = None,
     ) -> Rollouts:
         """Dream K futures, as one batch, in which the goal is being reached."""
+        expected = (candidates, self.spec.horizon, *self.spec.latent_shape)
+        if restart is not None and restart.latents.shape != expected:
+            raise ShapeError(f"restart has dreams {restart.latents.shape}, expected {expected}")
         wanted = goal.instruction is not None or goal.image is not None
         wanted = wanted and "outcome" in self.manifest.conditioning
         conditions: dict[str, np.ndarray] = {
@@ -135,8 +140,14 @@ class OnnxWorldModel(WorldModel):
         if self._hands:
             size = (self.spec.horizon, 2, self._hands.height, self._hands.width)
             conditions["hands"] = np.zeros(size, np.float32)
+        if committed is not None:
+            decided = slice(committed.lead[0])
+            conditions["targets"][decided] = actions.pack(committed)
+            conditions["targets_given"][decided] = 1.0
+            if self._hands:
+                conditions["hands"][decided] = self._hands.render(committed) / np.float32(255)
         batch = {k: np.broadcast_to(v, (candidates, *v.shape)) for k, v in conditions.items()}
-        return self._dream(window, batch, candidates, generator)
+        return self._dream(window, batch, candidates, generator, restart)
 
     def simulate(
         self,
@@ -171,19 +182,25 @@ class OnnxWorldModel(WorldModel):
         conditions: dict[str, np.ndarray],
         candidates: int,
         generator: np.random.Generator,
+        restart: Restart | None = None,
     ) -> Rollouts:
         context = self.look(self._context_frames(window))  # (T, *latent_shape)
         seed = int(generator.integers(2**63))  # kept with the dreams: it is all their noise
         shape = (candidates, self.spec.horizon, *self.spec.latent_shape)
         scale = self.settings.noise_scale or self.manifest.sampler.noise_scale
         noise = np.random.default_rng(seed).standard_normal(shape, np.float32) * np.float32(scale)
+        guidance = {name: getattr(self.settings, f"guidance_{name}") for name in GIVEN_BY}
+        if restart is not None:
+            noise *= restart.noise.astype(np.float32).reshape(-1, *[1] * (noise.ndim - 1))
+            guidance["instruction"] = guidance["instruction"] * restart.guidance
         latents = self._dreamer.dream(
             context,
             conditions,
             noise,
             signal_levels(self.manifest.sampler, self.settings.denoising_steps),
-            {name: getattr(self.settings, f"guidance_{name}") for name in GIVEN_BY},
+            guidance,
             self.settings.frame_by_frame,
+            restart,
         )
         return Rollouts(
             latents=latents,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wm_planner import images
-from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Rollouts
+from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Restart, Rollouts
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class WorldModel(ABC):
         goal: Goal,
         candidates: int,
         generator: np.random.Generator,
+        committed: HandPoses | None = None,
+        restart: Restart | None = None,
     ) -> Rollouts:
         """Dream K futures, as one batch, in which the goal is being reached.
 
@@ -73,6 +75,10 @@ class WorldModel(ABC):
             goal: what to reach; an empty goal dreams whatever may happen.
             candidates: K, at least 1.
             generator: source of all noise.
+            committed: where the hands will be told to be on the first d < H steps whatever is
+                dreamed, leading axis d. A model that knows no actions dreams as without.
+            restart: K dreams to go on from, each from its own frame; None to begin at the window.
+                A model that cannot dreams all frames anew.
         """
 
     @abstractmethod

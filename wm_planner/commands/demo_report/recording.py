@@ -27,6 +27,7 @@ class RecordedPlan:
         dt: spacing of its rows, s.
         candidate: which dream it was.
         dream: latents, shape (H, ...), float16.
+        bundle_hash: of the world model that dreamed it.
     """
 
     plan_id: int
@@ -35,6 +36,7 @@ class RecordedPlan:
     dt: float
     candidate: int
     dream: np.ndarray
+    bundle_hash: str
 
     def dream_step(self, time_ns: int) -> int:
         """Which frame of the dream shows a time; may lie outside 0..H-1."""
@@ -68,12 +70,13 @@ class Recording:
         return min(first, default=0)
 
 
-def read_recording(bag: Path, camera_topic: str) -> Recording:
-    """Read a demo's bag.
+def read_recording(bag: Path, camera_topic: str, plans: str = "/planner/plan") -> Recording:
+    """Read a demo's bag, or a replay's.
 
     Args:
         bag: folder of the bag.
         camera_topic: the camera that the planner looked through.
+        plans: topic of the plans.
 
     Raises:
         DataError: the bag cannot be read or lacks the camera.
@@ -82,7 +85,7 @@ def read_recording(bag: Path, camera_topic: str) -> Recording:
     found: dict[str, list[tuple[int, Any]]] = defaultdict(list)
     wanted = {
         camera_topic: "frames",
-        "/planner/plan": "plans",
+        plans: "plans",
         "/planner/report": "reports",
         "/planner/task": "progress",
         "/executor/state": "states",
@@ -124,7 +127,9 @@ def _plan(sent_ns: int, message: Any) -> RecordedPlan:
     shape = tuple(int(size) for size in message.dream_shape)
     dream = np.frombuffer(message.dream.tobytes(), "<f2").reshape(shape)
     start_ns, candidate = _ns(message.start), int(message.candidate)
-    return RecordedPlan(message.plan_id, start_ns, sent_ns, message.dt, candidate, dream)
+    return RecordedPlan(
+        message.plan_id, start_ns, sent_ns, message.dt, candidate, dream, message.bundle_hash
+    )
 
 
 def _picture(message: Any) -> np.ndarray:

@@ -69,6 +69,7 @@ def _section(result: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {
         "result": result,
         "plots": {name: Markup(svg) for name, svg in plots.items()},
+        "paths": figures.path_table(result),
         "rejections": rejections.most_common(),
         "latencies": shared.latency_table(run),
         "moments": [

@@ -18,6 +18,11 @@ from wm_planner.commands.demo_report.figures import (
 from wm_planner.types import HANDS
 
 Result = dict[str, Any]
+PATHS = (
+    ("dtw", "o-", "planned"),
+    ("dtw_standing", ":", "standing still"),
+    ("dtw_copying", "--", "going on as before"),
+)
 
 
 def timeline(result: Result) -> str:
@@ -60,18 +65,29 @@ def planned_and_recorded(moment: dict[str, Any]) -> str:
 
 
 def paths_over_time(result: Result) -> str:
-    """How far plans and recorded motion are apart, beside a plan that never moves."""
+    """How far plans and recorded motion are apart, beside plans that need no model."""
     figure, axes = new_figure("planned against recorded path, DTW", "s", "mm")
     found = [c for c in result["cycles"] if "foresight" in c]
     seconds = [(c["stamp_ns"] - result["begin_ns"]) * 1e-9 for c in found]
     for hand, name in enumerate(HANDS):
-        for key, style in (("dtw", "o-"), ("dtw_standing", ":")):
+        for key, style, what in PATHS:
             values = [c["foresight"][key][hand] * 1e3 for c in found]
-            label = f"{name}, planned" if key == "dtw" else f"{name}, standing still"
-            axes.plot(seconds, values, style, color=STAGE_COLOURS[hand], markersize=3, label=label)
+            colour, label = STAGE_COLOURS[hand], f"{name}, {what}"
+            axes.plot(seconds, values, style, color=colour, markersize=3, label=label)
     if found:
         axes.legend(fontsize=8)
     return to_svg(figure)
+
+
+def path_table(result: Result) -> list[tuple[str, list[float]]]:
+    """Mean DTW distances over all plans, mm: rows of `HANDS`, columns of `PATHS`."""
+    found = [c["foresight"] for c in result["cycles"] if "foresight" in c]
+    if not found:
+        return []
+    return [
+        (name, [1e3 * float(np.mean([one[key][hand] for one in found])) for key, _, _ in PATHS])
+        for hand, name in enumerate(HANDS)
+    ]
 
 
 def dream_over_steps(result: Result) -> str:

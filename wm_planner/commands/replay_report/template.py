@@ -43,7 +43,9 @@ TEMPLATE = """<!doctype html>
 {% for section in sections %}{% set result = section.result %}
 <h2>{{ result.bag }}</h2>
 <p>{{ "%.1f"|format(result.duration_s) }} s recorded, {{ result.looks | length }} frames looked at,
- {{ result.plans }} plans in {{ result.planning_cycles }} planning cycles, latency
+ {{ result.plans }} plans in {{ result.planning_cycles }} planning cycles
+ ({% for reason, count in result.replans.items() -%}
+ {{ reason }} {{ count }}{{ ", " if not loop.last }}{%- endfor %}), latency
  {{ result.latency.latency }}. Asked for: {% for said in result.instructions -%}
  “{{ said }}”{{ ", " if not loop.last }}{%- endfor %}.</p>
 {% if result.recorded.compared %}<p>The bag holds the plans of its own planner:
@@ -58,8 +60,12 @@ TEMPLATE = """<!doctype html>
 <td class="number">{{ count }}</td></tr>{% else %}<tr><td>None was.</td></tr>{% endfor %}</table>
 {{ section.plots.candidates }}
 <h3>Planned and recorded</h3>{{ section.plots.paths }}
+<table><tr><th>mean over plans, mm</th><th>planned</th><th>standing still</th>
+<th>going on as before</th></tr>
+{% for hand, values in section.paths %}<tr><td>{{ hand }} hand</td>{% for value in values %}
+<td class="number">{{ "%.1f"|format(value) }}</td>{% endfor %}</tr>{% endfor %}</table>
 <p class="note">Dynamic time warping forgives being early or late. Dotted: a plan that never
- moves.</p>
+ moves. Dashed: one that repeats the last measured step.</p>
 <h3>Dreamed and seen</h3>{{ section.plots.dream }}
 <h3>Latency on this machine</h3>{{ section.plots.latency }}
 <table><tr><th>stage</th><th>median ms</th><th>95% ms</th></tr>

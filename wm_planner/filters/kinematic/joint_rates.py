@@ -2,6 +2,10 @@
 
 Waypoints come from a learned model, a few millimetres off, at a few hertz. So limits hold for
 finite differences of the waypoints, which is what the controllers interpolate.
+
+A chunk that is only too fast is not wrong: carried out s times slower, its velocities are s times
+smaller, its accelerations s^2 and its jerks s^3 times. Up to `rate_slowdown` that is asked for
+instead of rejecting it.
 """
 
 from __future__ import annotations
@@ -19,21 +23,21 @@ def joint_velocity(motion: Motion) -> tuple[Verdicts, ...]:
     """Measure velocity on the way to each waypoint."""
     rate, limit = _derivative(motion, 1), motion.robot.velocity_limit
     reason, fraction = RejectionReason.JOINT_VELOCITY, motion.settings.velocity_fraction
-    return (_against(motion, reason, rate, limit, fraction, "/s"),)
+    return (_against(motion, reason, rate, limit, fraction, 1),)
 
 
 def joint_acceleration(motion: Motion) -> tuple[Verdicts, ...]:
     """Measure acceleration at each waypoint but the last."""
     rate, limit = _derivative(motion, 2), motion.robot.acceleration_limit
     reason, fraction = RejectionReason.JOINT_ACCELERATION, motion.settings.acceleration_fraction
-    return (_against(motion, reason, rate, limit, fraction, "/s^2"),)
+    return (_against(motion, reason, rate, limit, fraction, 2),)
 
 
 def joint_jerk(motion: Motion) -> tuple[Verdicts, ...]:
     """Measure jerk on the way between inner waypoints; joints without a limit measure 0 of it."""
     rate, limit = _derivative(motion, 3), motion.robot.jerk_limit
     reason, fraction = RejectionReason.JOINT_JERK, motion.settings.jerk_fraction
-    return (_against(motion, reason, rate, limit, fraction, "/s^3"),)
+    return (_against(motion, reason, rate, limit, fraction, 3),)
 
 
 def seam(motion: Motion) -> tuple[Verdicts, ...]:
@@ -44,7 +48,7 @@ def seam(motion: Motion) -> tuple[Verdicts, ...]:
     first = (motion.path[:, 1:2] - motion.path[:, :1]) / motion.chunks.dt  # (K, 1, D)
     rate = np.abs(first - motion.start.joint_velocity)
     reason, limit = RejectionReason.SEAM, motion.robot.velocity_limit
-    return (_against(motion, reason, rate, limit, motion.settings.seam_fraction, "/s"),)
+    return (_against(motion, reason, rate, limit, motion.settings.seam_fraction),)
 
 
 def _derivative(motion: Motion, order: int) -> np.ndarray:
@@ -69,16 +73,32 @@ def _against(
     rate: np.ndarray,
     limit: np.ndarray,
     fraction: float,
-    per: str,
+    order: int = 0,
 ) -> Verdicts:
-    """Compare rates (K, H, D) with each joint's limit (D,), and say both in the joint's unit."""
-    robot = motion.robot
+    """Compare rates (K, H, D) with each joint's limit (D,), and say both in the joint's unit.
+
+    Args:
+        motion: of what.
+        reason: what was measured.
+        rate: how fast, rad/s^order.
+        limit: of each joint, in the same unit.
+        fraction: of it, the largest that may be carried out.
+        order: which derivative it is, which says what slowness does to it; 0 for a velocity that
+            slowness does not help.
+    """
+    robot, most = motion.robot, motion.settings.rate_slowdown
     share = rate / limit
-    verdict = worst_case(FILTER_NAME, reason, share, fraction, "of its limit", robot.joint_names)
+    named = (FILTER_NAME, reason, share, fraction * most**order, "of its limit", robot.joint_names)
+    verdict = worst_case(*named)
+    slowdown = np.ones(len(rate))
+    if order and fraction > 0.0:
+        slower = (verdict.measured / fraction) ** (1.0 / order)
+        slowdown = np.where(verdict.accepted, np.maximum(slower, 1.0), 1.0)
     index = worst_index(share)
     worst = rate.reshape(len(rate), -1)[np.arange(len(rate)), index]
+    per = "/s" if order <= 1 else f"/s^{order}"
     where = tuple(
         f"{robot.joint_names[i]} ({value:.3g} of {limit[i]:.3g} {robot.joint_units[i]}{per})"
         for i, value in zip(index % len(limit), worst, strict=True)
     )
-    return replace(verdict, where=where)
+    return replace(verdict, where=where, slowdown=slowdown)

@@ -38,6 +38,11 @@ class KinematicFilterSettings:
     jerk_fraction: float = setting(
         1.0, minimum=0.0, maximum=10.0, help="largest fraction of a joint's jerk limit"
     )
+    rate_slowdown: float = setting(
+        1.5, minimum=1.0, maximum=10.0,
+        help="how many times slower a plan may be carried out to keep velocity, acceleration and "
+        "jerk within their limits; beyond it is rejected, 1 slows nothing down",
+    )  # fmt: skip
     condition_slow: float = setting(
         20.0,
         minimum=1.0,

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wm_planner.rigs.hands import CLOSED, OPEN
+from wm_planner.rigs.simulated_scene import BAR_HALF
 from wm_planner.rigs.tasks.tabletop import place_tabletop
 from wm_planner.rigs.tasks.task import Task
+from wm_planner.rigs.tasks.way_left import distance, over, way_to_grip
 
 if TYPE_CHECKING:
     from wm_planner.rigs.mujoco_rig import MujocoRig
@@ -22,6 +24,10 @@ MEETING_POINT = np.array([0.0, 0.33, 0.20])
 RIGHT_MEETS = MEETING_POINT + [GRIP_FROM_CENTRE + 0.01, 0, 0]
 WAITING = np.array([0.05, 0.0, 0.10])  # of the right hand, from where it will take the bar
 HELD_HEIGHT_M = 0.06  # of the bar's centre; on the table it is at 0.024
+HIGH_M, OVER_RIGHT_M = 0.10, 0.04  # where the bar has to be in the end: z, and x
+CLEAR_OF_LEFT_M = 0.14  # of the left tool from the bar's centre, in the end
+MEETS_M = 0.06  # of the bar from the meeting point: there the right hand goes for where it is
+THICKNESS_M = 2 * BAR_HALF[1] + 0.004  # between fingers that hold the bar
 ACROSS = np.pi / 2  # fingers close across a bar that lies along x
 
 
@@ -36,8 +42,25 @@ class Handover(Task):
 
     def succeeded(self, rig: MujocoRig) -> bool:
         bar, tools = rig.object_position("bar"), rig.tool_position()
-        clear_of_left = np.linalg.norm(tools[LEFT] - bar) > 0.14
-        return bool(bar[2] > 0.10 and bar[0] > 0.04 and clear_of_left)
+        clear_of_left = distance(tools[LEFT], bar) > CLEAR_OF_LEFT_M
+        return bool(bar[2] > HIGH_M and bar[0] > OVER_RIGHT_M and clear_of_left)
+
+    def undone(self, rig: MujocoRig) -> float:
+        """Stage by stage: into the left hand, to the meeting point, into the right hand, apart."""
+        bar, tools = rig.object_position("bar"), rig.tool_position()
+        yaw = rig.object_yaw("bar")
+        along = GRIP_FROM_CENTRE * np.array([np.cos(yaw), np.sin(yaw), 0.0])
+        if _right_has_bar(rig):
+            release = over(OPEN, rig.joint_state()[2][LEFT])
+            apart = over(CLEAR_OF_LEFT_M, distance(tools[LEFT], bar))
+            return release + apart + over(OVER_RIGHT_M, bar[0]) + over(HIGH_M, bar[2])
+        afterwards = OPEN + CLEAR_OF_LEFT_M + OVER_RIGHT_M + GRIP_FROM_CENTRE
+        left = way_to_grip(rig, LEFT, "bar", bar - along, THICKNESS_M)
+        if distance(bar, MEETING_POINT) < MEETS_M:
+            right = way_to_grip(rig, RIGHT, "bar", bar + along, THICKNESS_M)
+            return left + right + afterwards
+        right = distance(tools[RIGHT], RIGHT_MEETS) + OPEN - THICKNESS_M
+        return left + distance(bar, MEETING_POINT) + right + afterwards
 
     def aims(self, rig: MujocoRig) -> np.ndarray:
         yaw = rig.object_yaw("bar")
@@ -120,3 +143,11 @@ def _left_has_bar(rig: MujocoRig) -> bool:
     grip = np.linalg.norm(tool - bar)
     narrow = rig.joint_state()[2][LEFT] < OPEN - 0.02
     return bool(bar[2] > HELD_HEIGHT_M and narrow and 0.04 < grip < 0.12 and tool[0] < bar[0])
+
+
+def _right_has_bar(rig: MujocoRig) -> bool:
+    """The bar is in the air, and the right fingers are around its right half."""
+    bar, tool = rig.object_position("bar"), rig.tool_position()[RIGHT]
+    narrow = rig.joint_state()[2][RIGHT] < OPEN - 0.02
+    grip = distance(tool, bar)
+    return bool(bar[2] > HELD_HEIGHT_M and narrow and 0.04 < grip < 0.12 and tool[0] > bar[0])

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wm_planner.rigs.hands import CLOSED, OPEN
+from wm_planner.rigs.simulated_scene import CUBE_HALF
 from wm_planner.rigs.tasks.tabletop import place_tabletop
 from wm_planner.rigs.tasks.task import Task
+from wm_planner.rigs.tasks.way_left import over, way_to_grip
 
 if TYPE_CHECKING:
     from wm_planner.rigs.mujoco_rig import MujocoRig
     from wm_planner.rigs.performance import Performance
 
 LIFTED_M = 0.10
+THICKNESS_M = 2 * CUBE_HALF + 0.004  # between fingers that hold the cube
 ABOVE = np.array([0.0, 0.0, 0.11])
 
 
@@ -30,6 +33,12 @@ class PickLift(Task):
 
     def succeeded(self, rig: MujocoRig) -> bool:
         return bool(rig.object_position("cube")[2] > LIFTED_M)
+
+    def undone(self, rig: MujocoRig) -> float:
+        """Of the hand that is nearer to holding the cube, and of the cube upwards."""
+        cube = rig.object_position("cube")
+        grips = [way_to_grip(rig, side, "cube", cube, THICKNESS_M) for side in (0, 1)]
+        return min(grips) + over(LIFTED_M, cube[2])
 
     def aims(self, rig: MujocoRig) -> np.ndarray:
         return rig.object_position("cube")[None]

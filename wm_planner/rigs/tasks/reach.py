@@ -31,6 +31,10 @@ class Reach(Task):
     def succeeded(self, rig: MujocoRig) -> bool:
         return bool((self.distance(rig) < TOLERANCE_M).all())
 
+    def undone(self, rig: MujocoRig) -> float:
+        """Of both tools, outside of the tolerance around their markers."""
+        return float(np.maximum(self.distance(rig) - TOLERANCE_M, 0.0).sum())
+
     def distance(self, rig: MujocoRig) -> np.ndarray:
         """From each tool to its marker, shape (2,), m."""
         return np.linalg.norm(rig.tool_position() - self.aims(rig), axis=1)

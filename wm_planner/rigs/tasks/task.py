@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from wm_planner.rigs.performance import Performance
 
 
+LEAST_LEFT_M = 1e-3  # what has not succeeded has at least this far to go
+
+
 @dataclass(frozen=True)
 class Scene:
     """A MuJoCo model that several tasks share.
@@ -69,6 +72,18 @@ class Task(ABC):
     @abstractmethod
     def succeeded(self, rig: MujocoRig) -> bool:
         """The physical success test, on the simulator's state as it is now."""
+
+    @abstractmethod
+    def undone(self, rig: MujocoRig) -> float:
+        """How far hands and things are from doing it, m; see `way_left`, which judges success."""
+
+    def way_left(self, rig: MujocoRig) -> float:
+        """How far hands, fingers and things still have to go until it is done, m, summed up.
+
+        0 exactly where it has succeeded. Along a good way it shrinks; it says nothing about
+        obstacles, and how much a step weighs beside another is rough.
+        """
+        return 0.0 if self.succeeded(rig) else max(self.undone(rig), LEAST_LEFT_M)
 
     @abstractmethod
     def perform(self, performance: Performance, mistake: str) -> None:

@@ -12,6 +12,7 @@ from wm_planner.rigs import towel
 from wm_planner.rigs.hands import CLOSED, Hands
 from wm_planner.rigs.tasks.tabletop import randomise_posture
 from wm_planner.rigs.tasks.task import Scene, Task
+from wm_planner.rigs.tasks.way_left import distance, over, way_to_close
 
 if TYPE_CHECKING:
     from wm_planner.rigs.mujoco_rig import MujocoRig
@@ -66,6 +67,19 @@ class TowelFold(Task):
             and corner_error(rig) < CORNER_ERROR_M
             and AREA[0] < towel.covered_area(rig) < AREA[1]
         )
+
+    def undone(self, rig: MujocoRig) -> float:
+        """Of each hand to its far corner, of that corner to the near one, and of fingers open."""
+        left, width = 0.0, rig.joint_state()[2]
+        for side, name in enumerate(scene.SIDES):
+            far, near = (towel.corner(rig, f"{edge}_{name}") for edge in ("far", "near"))
+            if towel.is_held(rig, (name,)):
+                left += distance(far, near) + over(towel.RELEASE_WIDTH, width[side])
+            elif distance(far[:2], near[:2]) > CORNER_ERROR_M:
+                reach = distance(rig.tool_position()[side], far)
+                left += reach + way_to_close(reach, width[side], towel.GRIP_WIDTH)
+                left += distance(far, near) + towel.RELEASE_WIDTH
+        return left
 
     def perform(self, performance: Performance, mistake: str) -> None:
         generator, move = performance.generator, performance.move

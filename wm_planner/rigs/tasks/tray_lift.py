@@ -11,6 +11,7 @@ from wm_planner.rigs import simulated_scene as scene
 from wm_planner.rigs.hands import CLOSED, OPEN, Hands
 from wm_planner.rigs.tasks.tabletop import place_tabletop
 from wm_planner.rigs.tasks.task import Task
+from wm_planner.rigs.tasks.way_left import over, way_to_grip
 
 if TYPE_CHECKING:
     from wm_planner.rigs.mujoco_rig import MujocoRig
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 LIFTED_M = 0.08
 LEVEL = 0.97  # cosine of the tilt
 HANDLE_GRIP_HEIGHT = 0.045
+THICKNESS_M = 2 * scene.TRAY_HANDLE_HALF[0] + 0.004  # between fingers that hold a handle
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,15 @@ class TrayLift(Task):
     def succeeded(self, rig: MujocoRig) -> bool:
         level = rig.object_rotation("tray")[2, 2] > LEVEL
         return bool(level and rig.object_position("tray")[2] > LIFTED_M)
+
+    def undone(self, rig: MujocoRig) -> float:
+        """Of each hand to its handle, and of each handle upwards and to the other one's height."""
+        centre, rotation = rig.object_position("tray"), rig.object_rotation("tray")
+        height = HANDLE_GRIP_HEIGHT - scene.TRAY_HALF[2]  # above the tray's centre
+        grips = [centre + rotation @ [sign * scene.TRAY_HANDLE_X, 0, height] for sign in (-1, 1)]
+        hands = sum(way_to_grip(rig, side, "tray", grips[side], THICKNESS_M) for side in (0, 1))
+        lift = sum(over(LIFTED_M + height, grip[2]) for grip in grips)
+        return float(hands + lift + abs(grips[0][2] - grips[1][2]))
 
     def aims(self, rig: MujocoRig) -> np.ndarray:
         rotation, centre = rig.object_rotation("tray"), rig.object_position("tray")

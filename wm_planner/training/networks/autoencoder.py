@@ -125,4 +125,6 @@ class Autoencoder(nn.Module):
 
 
 def _head(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(inputs, 256), nn.GELU(), nn.Linear(256, outputs))
+    # Recordings of the real world know no objects: initialising nothing would be warned of.
+    last = nn.Linear(256, outputs) if outputs else nn.utils.skip_init(nn.Linear, 256, 0)
+    return nn.Sequential(nn.Linear(inputs, 256), nn.GELU(), last)

@@ -1,4 +1,7 @@
-"""The inverse dynamics network: from a window of latent frames to hand poses and commands."""
+"""The inverse dynamics network: from a window of frames to hand poses and commands.
+
+Frames are latents of the world model, or features that its own backbone makes of images.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wm_planner.training.networks.flow_head import FlowHead
+from wm_planner.training.networks.pixel_backbone import PixelBackbone, build_backbone
 
 REGRESSION, FLOW = HEADS = ("regression", "flow")
 #: For recorded and for dreamed frames, the scale of variances and what neighbours' errors share.
@@ -23,13 +27,16 @@ class InverseDynamicsSettings:
     """Sizes of the inverse dynamics network.
 
     Attributes:
-        tokens, channels: of a latent frame.
+        tokens, channels: of a latent frame, or 1 and the features of an image.
         width: of the features of a pair of frames.
         layers: of the perceptron that makes them.
         pose: size of packed hand poses.
         window: frames that are looked at together, at least 2.
         blocks: that mix the pairs of a window; there are none in a window of 2.
         head: REGRESSION states mean and variance. FLOW draws what may be around them.
+        backbone: what makes features of images, one of `BACKBONES`; "" where frames are latents.
+        image: height and width of those images, px.
+        motion: numbers of optical flow behind an image's features, 0 for none.
     """
 
     tokens: int = 12
@@ -40,6 +47,9 @@ class InverseDynamicsSettings:
     window: int = 2
     blocks: int = 2
     head: str = REGRESSION
+    backbone: str = ""
+    image: tuple[int, int] = (0, 0)
+    motion: int = 0
 
 
 class InverseDynamics(nn.Module):
@@ -67,7 +77,10 @@ class InverseDynamics(nn.Module):
         super().__init__()
         s = self.settings = settings
         size = s.tokens * s.channels
-        widths = [2 * size] + [s.width] * s.layers
+        self.backbone: PixelBackbone | None = None
+        if s.backbone:
+            self.backbone = build_backbone(s.backbone, *s.image, size)
+        widths = [2 * size + s.motion] + [s.width] * s.layers
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), nn.GELU()]
@@ -84,9 +97,14 @@ class InverseDynamics(nn.Module):
         self.register_load_state_dict_pre_hook(_as_if_calibrated)
 
     def features(self, frames: Tensor) -> Tensor:
-        """Frames (N, W, tokens, channels) to features of their pairs, (N, W - 1, width)."""
-        flat = frames.flatten(2)
-        pairs = torch.cat([flat[:, :-1], flat[:, 1:] - flat[:, :-1]], -1)
+        """Frames (N, W, tokens, channels) to features of their pairs, (N, W - 1, width).
+
+        Optical flow stands behind a frame's channels. Only that into the second frame of a pair is
+        looked at: what came before a window is not to matter.
+        """
+        s, flat = self.settings, frames.flatten(2)
+        still, motion = flat.split([s.tokens * s.channels, s.motion], -1)
+        pairs = torch.cat([still[:, :-1], still[:, 1:] - still[:, :-1], motion[:, 1:]], -1)
         features: Tensor = self.blocks(self.trunk(pairs))
         return features
 

@@ -1,0 +1,322 @@
+"""Which dreams can be carried out, what would have told, and how much there is to choose from.
+
+    python benchmarks/executability.py --out runs/executability --episodes 20 --seed 900000
+
+In closed loop, all candidates of every --every-th plan are tried in the simulator, accepted or
+not. Executable is what keeps both hands within --position and --rotation of the dream's targets
+for --steps steps. Then: how often that is; how well each thing that the planner knew tells it
+(AUROC); how well it ranks candidates of one plan by how much nearer to success they come (rank
+correlation); and how far the best of them is from the mean one. Intervals are bootstraps over
+episodes. Every episode is a file in --out: an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import rankdata
+
+from wm_planner.assembly import assemble
+from wm_planner.closed_loop.choosing import Estimate, estimate
+from wm_planner.closed_loop.episode import run_episode
+from wm_planner.closed_loop.evaluation import goal_for, open_simulated_rig
+from wm_planner.closed_loop.executability import (
+    HIGHER_IS_BETTER,
+    CandidateTester,
+    TriedCandidate,
+)
+from wm_planner.commands.stack_arguments import add_stack_arguments, read_stack_config
+from wm_planner.rigs.disturbance import Disturbance
+
+TASKS = ("reach", "pick_lift", "tray_lift", "handover", "towel_fold")
+RESAMPLES = 500
+Episode = list[TriedCandidate]
+
+
+def collect(args: argparse.Namespace) -> dict[str, list[Episode]]:
+    """Run what is missing, and return the candidates of all episodes by task."""
+    config = read_stack_config(args)
+    config = dataclasses.replace(
+        config,
+        onnx=dataclasses.replace(config.onnx, threads=1),
+        planner=dataclasses.replace(config.planner, candidates=args.candidates),
+    )
+    stack = assemble(config)
+    rig = open_simulated_rig("mujoco", stack.rig_description)
+    disturbance = Disturbance.parse(args.disturb) if args.disturb else None
+    question = {
+        "candidates": args.candidates, "every": args.every, "steps": args.steps,
+        "disturb": args.disturb, "execute_steps": config.planner.execute_steps,
+        "bundles": [stack.world_model.spec.bundle_hash, stack.inverse_dynamics.spec.bundle_hash],
+    }  # fmt: skip
+    found: dict[str, list[Episode]] = {task: [] for task in args.tasks}
+    # Tasks in turns, so that an interrupted run has of all.
+    for seed in range(args.seed, args.seed + args.episodes):
+        for task in args.tasks:
+            path = args.out / f"{task}-{seed}.json"
+            if not path.exists():
+                tester = CandidateTester(args.every, args.steps, config.planner.execute_steps)
+                goal = goal_for(rig, task, "task", seed)
+                result = run_episode(
+                    *(stack, rig, goal, task, seed), disturbance=disturbance, chooser=tester
+                )
+                tried = [dataclasses.asdict(one) for one in tester.tried]
+                outcome = {"success": result.success, "no_plans": result.no_plans}
+                write(path, {"question": question, **outcome, "tried": tried})
+            data = json.loads(path.read_text())
+            if data["question"] != question:
+                raise SystemExit(f"{path} answers another question: choose another --out")
+            found[task].append([TriedCandidate(**one) for one in data["tried"]])
+    return found
+
+
+def write(path: Path, data: dict) -> None:
+    """Write under another name, then rename."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(data))
+    os.replace(partial, path)
+
+
+def mean_over_plans(
+    episodes: list[Episode], of_plan: Callable[[list[TriedCandidate]], float]
+) -> Estimate:
+    """Return the mean over plans of what is measured within each; NaN leaves a plan out."""
+    values = []
+    for episode in episodes:
+        plans: dict[int, list[TriedCandidate]] = {}
+        for one in episode:
+            plans.setdefault(one.plan, []).append(one)
+        values.append([x for x in map(of_plan, plans.values()) if math.isfinite(x)])
+
+    def mean(chosen: np.ndarray) -> float:
+        drawn = [x for i in chosen for x in values[i]]
+        return float(np.mean(drawn)) if drawn else math.nan
+
+    return estimate(mean, len(values), resamples=RESAMPLES)
+
+
+class Figures:
+    """All figures of some episodes.
+
+    Args:
+        episodes: candidates of each.
+        good: whether a candidate is executable.
+    """
+
+    def __init__(self, episodes: list[Episode], good: Callable[[TriedCandidate], bool]) -> None:
+        self.episodes, self.good = episodes, good
+        everyone = [c for episode in episodes for c in episode]
+        self.counts = {
+            "episodes": len(episodes),
+            "plans": len({(i, c.plan) for i, episode in enumerate(episodes) for c in episode}),
+            "dreams": len(everyone),
+            "accepted": sum(not c.rejected for c in everyone),
+            "refused by the executor": sum(bool(c.refused) for c in everyone),
+        }
+        # What is the same of all candidates tells nothing.
+        self.names = [n for n in everyone[0].known if len({c.known[n] for c in everyone}) > 1]
+        self.executable = {
+            "all dreams": self._share(lambda c: True),
+            "accepted": self._share(lambda c: not c.rejected),
+            "rejected": self._share(lambda c: bool(c.rejected)),
+        }
+        self.deviations = {
+            "furthest hand from its target, mm": self._median(lambda c: c.position_m, 1000),
+            "most turned hand, degrees": self._median(lambda c: c.rotation_rad, math.degrees(1)),
+        }
+        self.auroc = {
+            (group, name): self._auroc(name, lambda c, g=group: g == "all" or not c.rejected)
+            for name in self.names
+            for group in ("all", "accepted")
+        }
+        self.correlation = {
+            name: mean_over_plans(episodes, lambda plan, n=name: _correlation(plan, n))
+            for name in [*self.names, "score, all"]
+        }
+        self.gains = {
+            "mean of the accepted": mean_over_plans(episodes, lambda p: _gain(p, np.mean)),
+            "deviation among the accepted": mean_over_plans(episodes, lambda p: _gain(p, np.std)),
+            "best minus mean": mean_over_plans(
+                episodes, lambda p: _gain(p, lambda g: g.max() - g.mean())
+            ),
+            "chosen minus mean": mean_over_plans(episodes, _chosen_minus_mean),
+        }
+
+    def _median(self, of: Callable[[TriedCandidate], float | None], scale: float) -> Estimate:
+        kept = [
+            np.array([scale * x for c in e if not c.rejected and (x := of(c)) is not None])
+            for e in self.episodes
+        ]
+
+        def median(numbers: np.ndarray) -> float:
+            drawn = np.concatenate([kept[i] for i in numbers])
+            return float(np.median(drawn)) if len(drawn) else math.nan
+
+        return estimate(median, len(kept), resamples=RESAMPLES)
+
+    def _share(self, chosen: Callable[[TriedCandidate], bool]) -> Estimate:
+        kept = [np.array([self.good(c) for c in e if chosen(c)], float) for e in self.episodes]
+
+        def share(numbers: np.ndarray) -> float:
+            drawn = np.concatenate([kept[i] for i in numbers])
+            return float(drawn.mean()) if len(drawn) else math.nan
+
+        return estimate(share, len(kept), resamples=RESAMPLES)
+
+    def _auroc(self, name: str, chosen: Callable[[TriedCandidate], bool]) -> Estimate:
+        kept = [
+            np.array([
+                (_merit(c, name), self.good(c))
+                for c in episode if chosen(c) and math.isfinite(c.known[name])
+            ]).reshape(-1, 2)
+            for episode in self.episodes
+        ]  # fmt: skip
+        return estimate(
+            lambda numbers: auroc(np.concatenate([kept[i] for i in numbers])),
+            len(kept),
+            resamples=RESAMPLES,
+        )
+
+
+def auroc(rows: np.ndarray) -> float:
+    """Return how often a good one has more merit than a bad one; rows of merit and goodness."""
+    good = rows[:, 1] > 0
+    count, others = int(good.sum()), int((~good).sum())
+    if not count or not others:
+        return math.nan
+    ranks = rankdata(rows[:, 0])[good].sum()  # Mann and Whitney 1947
+    return float((ranks - count * (count + 1) / 2) / (count * others))
+
+
+def _merit(candidate: TriedCandidate, name: str) -> float:
+    """What a quantity says for a candidate: more is better."""
+    if name == "score, all":
+        return sum(v for n, v in candidate.known.items() if n.startswith(HIGHER_IS_BETTER))
+    value = candidate.known[name]
+    return value if name.startswith(HIGHER_IS_BETTER) else -value
+
+
+def _accepted(plan: list[TriedCandidate]) -> list[TriedCandidate]:
+    return [c for c in plan if not c.rejected and c.gained_m is not None]
+
+
+def _correlation(plan: list[TriedCandidate], name: str) -> float:
+    kept = [c for c in _accepted(plan) if math.isfinite(_merit(c, name))]
+    merit, gained = ([_merit(c, name) for c in kept], [c.gained_m for c in kept])
+    if len(kept) < 3 or np.ptp(merit) == 0 or np.ptp(gained) == 0:
+        return math.nan
+    return float(np.corrcoef(rankdata(merit), rankdata(gained))[0, 1])
+
+
+def _gain(plan: list[TriedCandidate], statistic: Callable[[np.ndarray], float]) -> float:
+    gained = np.array([c.gained_m for c in _accepted(plan)])
+    return float(statistic(gained)) if len(gained) > 1 else math.nan
+
+
+def _chosen_minus_mean(plan: list[TriedCandidate]) -> float:
+    chosen = [c.gained_m for c in _accepted(plan) if c.chosen]
+    return float(chosen[0]) - _gain(plan, np.mean) if chosen else math.nan
+
+
+def table(by_task: dict[str, Figures]) -> str:
+    """Return everything as markdown, one column a task."""
+    head = ["| | " + " | ".join(by_task) + " |", "|---|" + "---|" * len(by_task)]
+    rows: list[str] = []
+
+    def row(name: str, tell: Callable[[Figures], str]) -> None:
+        rows.append(f"| {name} | " + " | ".join(tell(found) for found in by_task.values()) + " |")
+
+    first = next(iter(by_task.values()))
+    for count in first.counts:
+        row(count, lambda f, c=count: str(f.counts[c]))
+    for group in first.executable:
+        row(f"executable, {group}, %", lambda f, g=group: f.executable[g].text(0, 100))
+    for name in first.deviations:
+        row(f"{name}, median of the accepted", lambda f, n=name: f.deviations[n].text(1))
+    for gain in first.gains:
+        row(f"nearer to success, {gain}, mm", lambda f, g=gain: f.gains[g].text(1, 1000))
+    for name in first.names:
+        row(f"AUROC, {name}", lambda f, n=name: f.auroc["all", n].text())
+    for name in first.names:
+        row(f"AUROC among the accepted, {name}", lambda f, n=name: f.auroc["accepted", n].text())
+    for name in first.correlation:
+        row(f"rank correlation, {name}", lambda f, n=name: f.correlation[n].text())
+    return "\n".join(head + rows)
+
+
+def picture(found: Figures, position_m: float) -> Figure:
+    """Deviations, what tells them, what ranks candidates, and what there is to gain."""
+    figure = Figure(figsize=(13.5, 4.6), layout="constrained")
+    left, auroc, rank, gains = figure.subplots(1, 4, width_ratios=(1, 1, 1, 0.7))
+    everyone = [c for e in found.episodes for c in e if c.position_m is not None]
+    bins = np.linspace(0, 4 * position_m * 1000, 41)
+    for label, kept, colour in (("accepted", False, "#1f77b4"), ("rejected", True, "#d62728")):
+        values = [1000 * c.position_m for c in everyone if bool(c.rejected) == kept]
+        left.hist(np.clip(values, 0, bins[-1]), bins, alpha=0.6, label=label, color=colour)
+    left.axvline(1000 * position_m, color="0.3", ls="--", lw=1)
+    left.set_xlabel("furthest hand from its target, mm")
+    left.set_ylabel("dreams")
+    left.legend(fontsize=8)
+    _bars(auroc, {n: found.auroc["all", n] for n in found.names}, 0.5, "AUROC, executable")
+    _bars(rank, found.correlation, 0.0, "rank correlation with progress")
+    _bars(gains, {n: e for n, e in found.gains.items() if n != "mean of the accepted"}, 0.0,
+          "nearer to success, mm", 1000)  # fmt: skip
+    return figure
+
+
+def _bars(axes, rows: dict[str, Estimate], zero: float, label: str, scale: float = 1.0) -> None:
+    known = {name: row for name, row in rows.items() if math.isfinite(row.value)}
+    for place, row in enumerate(known.values()):
+        axes.plot([scale * row.low, scale * row.high], [place, place], color="0.4", lw=1.5)
+        axes.plot([scale * row.value], [place], "o", color="#1f77b4", ms=5)
+    axes.axvline(zero, color="0.3", ls="--", lw=1)
+    axes.set_yticks(range(len(known)), list(known), fontsize=7)
+    axes.invert_yaxis()
+    axes.set_xlabel(label)
+
+
+def main() -> None:
+    """Collect, and write table and picture."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="results")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK",
+                        help=f"some of: {', '.join(TASKS)}")  # fmt: skip
+    parser.add_argument("--episodes", type=int, default=20, help="per task (20)")
+    parser.add_argument("--seed", type=int, default=900_000, help="first (900000)")
+    parser.add_argument("--candidates", type=int, default=8, help="dreams per plan (8)")
+    parser.add_argument("--every", type=int, default=2, help="plans: every n-th is tried (2)")
+    parser.add_argument("--steps", type=int, default=8, help="how far (8)")
+    parser.add_argument("--position", type=float, default=0.015, help="tolerance, m (0.015)")
+    parser.add_argument("--rotation", type=float, default=10.0, help="tolerance, degrees (10)")
+    parser.add_argument("--disturb", default="", metavar="KIND[=AMOUNT]", help="(nothing)")
+    add_stack_arguments(parser)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    found = collect(args)
+
+    def good(candidate: TriedCandidate) -> bool:
+        return candidate.executable(args.position, math.radians(args.rotation))
+
+    by_task = {task: Figures(episodes, good) for task, episodes in found.items()}
+    if len(by_task) > 1:
+        by_task["all"] = Figures([e for episodes in found.values() for e in episodes], good)
+    text = table(by_task)
+    (args.out / "table.md").write_text(text + "\n")
+    picture(list(by_task.values())[-1], args.position).savefig(
+        args.out / "executability.png", dpi=130
+    )
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Whether what is seen still follows the dream that is being executed; no clock, no ROS."""
