@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from humanoid_data import humanoid_data
 
 from wm_planner import actions
 from wm_planner.cli import main
@@ -197,3 +198,14 @@ def test_shards_of_different_robots_do_not_make_a_dataset(published, tmp_path, r
     write_shard(tmp_path, 1, [other], 5)
     with pytest.raises(DataError, match="shards differ in the arms' joints"):
         finish(tmp_path, "two_robots", 5)
+
+
+def test_a_published_humanoid_can_be_imported_but_for_its_missing_videos(tmp_path, robot) -> None:
+    source = LeRobotV21(humanoid_data() / "lerobot_v21")
+    assert with_videos(source, (0, 1, 3), CAMERAS) == (1,)
+    origin = Origin("example.org", "MIT", (29,), 1)
+    import_recordings(source, tmp_path / "set", robot, CAMERAS, (96, 128), 5, 1, origin)
+    data = LeRobotDataset(tmp_path / "set")
+    assert data.frames("head").shape == (37, 96, 128, 3)
+    left, right = np.ptp(actions.unpack(data.hand_pose).position, axis=0)
+    assert left.max() < 0.02 < 0.05 < right.max()  # m: only the right hand does anything

@@ -12,10 +12,12 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
+from wm_planner.cli import main
 from wm_planner.errors import ConfigurationError, DataError
 from wm_planner.observing.joint_reader import JointReader
 from wm_planner.robot.rig_description import RigDescription, find_rig, load_rig
 from wm_planner.robot.robot_model import RobotModel
+from wm_planner.share_folder import share_folder
 
 #: What turns about x or z has the other sign on the other side; about y the same.
 MIRRORED = np.array([1, -1, -1, 1, -1, 1, -1.0])
@@ -150,6 +152,12 @@ def test_what_cannot_be_checked_for_collisions_is_said(rig, caplog) -> None:
         assert not any(link in pair for pair in robot.collision_pairs)
     report = robot.collisions(rig.home[None])
     assert report.distance[0] > 0
+
+
+def test_the_check_says_how_many_links_are_not_checked(capsys) -> None:
+    config = share_folder() / "config" / "unitree_g1_inspire.yaml"
+    assert main(["check", "--config", str(config)]) == 0
+    assert "50 links NOT checked: no meshes" in capsys.readouterr().out
 
 
 def test_missing_meshes_are_an_error_unless_the_rig_file_does_without(rig, tmp_path) -> None:

@@ -79,7 +79,9 @@ def check(config: StackConfig) -> Iterator[tuple[str, bool, str]]:
 
 
 def _tell_robot(robot: Any) -> str:
-    return f"{len(robot.joint_names)} joints, {len(robot.collision_pairs)} collision pairs"
+    told = f"{len(robot.joint_names)} joints, {len(robot.collision_pairs)} collision pairs"
+    unchecked = len(robot.unchecked_links)
+    return f"{told}, {unchecked} links NOT checked: no meshes" if unchecked else told
 
 
 def _time_a_plan(stack: Stack) -> str:
