@@ -14,6 +14,7 @@ from scipy.stats import norm  # noqa: E402
 from wm_planner import actions  # noqa: E402
 from wm_planner.inverse_dynamics.chain_variance import chain_variance  # noqa: E402
 from wm_planner.training.calibration import calibrate, set_aside  # noqa: E402
+from wm_planner.training.export import _checked  # noqa: E402
 from wm_planner.training.inverse_dynamics_windows import (  # noqa: E402
     FrameSequences,
     WindowDrawer,
@@ -254,3 +255,15 @@ def test_dreams_get_a_certainty_of_their_own():
     assert len(stated) == 6
     assert all(86 < share < 94 for share in stated.values()), stated
     assert (model.dreamed_log_scale - model.log_scale)[0] == pytest.approx(2 * np.log(3), abs=0.3)
+
+
+@pytest.mark.parametrize("window", [2, 3])
+def test_a_calibrated_network_can_be_exported(window):
+    """Its outputs are named as buffers are, and a graph's names have to be unique."""
+    model = network(window)
+    for name in CALIBRATED:
+        model.get_buffer(name).uniform_(0.1, 0.5)
+    inputs = {"frames": torch.randn(3, window, 3, 4), "dreamed": torch.tensor([0.0, 1.0, 1.0])}
+    outputs = ("pose", "next_pose", "command", "log_variance", "correlation")
+    graph = _checked("inverse_dynamics", model, inputs, outputs, "N")  # as torch, or it raises
+    assert tuple(tensor.name for tensor in graph.spec.outputs) == outputs

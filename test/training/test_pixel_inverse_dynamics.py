@@ -22,6 +22,7 @@ from wm_planner.training.networks.autoencoder import (  # noqa: E402
     AutoencoderSettings,
 )
 from wm_planner.training.networks.inverse_dynamics import (  # noqa: E402
+    CALIBRATED,
     InverseDynamics,
     InverseDynamicsSettings,
 )
@@ -168,6 +169,8 @@ def test_fine_tuning_begins_with_its_weights(finished, bundles, shipped):
     model = finished.fresh("pixel_inverse_dynamics")
     start.load_into(model, "pixel_inverse_dynamics", finished.vocabulary)
     expected = finished.load_inverse_dynamics()
+    assert any(expected.get_buffer(name).any() for name in CALIBRATED)
+    assert not any(model.get_buffer(name).any() for name in CALIBRATED)  # to be fitted anew
     with torch.no_grad():
         image = torch.randint(0, 256, (2, 96, 128, 3), dtype=torch.uint8)
         got, wanted = model.eval().backbone(image), expected.backbone(image)

@@ -21,6 +21,8 @@ OPSET = 18
 HALF_FROM_ELEMENTS = 2048
 #: The exporter stores a linear layer's matrix transposed; this marks it behind its name.
 TRANSPOSED = ".transposed"
+#: Behind the names of outputs, and of buffers that are called like one, while names are given.
+ANSWER, BUFFER = ".answer", ".buffer"
 
 DTYPES: dict[int, str] = {
     TensorProto.FLOAT: "float32",
@@ -79,13 +81,14 @@ def export(
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
             model, (), kwargs=dict(inputs), dynamo=True, opset_version=OPSET, verbose=False,
-            input_names=list(inputs), output_names=list(outputs),
+            input_names=list(inputs), output_names=[name + ANSWER for name in outputs],
             dynamic_shapes=shapes,
         )  # fmt: skip
     assert program is not None
     buffer = io.BytesIO()
     onnx.save(program.model_proto, buffer)
     proto = onnx.load_from_string(buffer.getvalue())
+    _name_outputs(proto, outputs)
     learned = _name_weights(proto, model)
     _store_in_half(proto, learned)
     _drop_traces(proto)
@@ -113,6 +116,17 @@ def _free(
             axis.letter, torch.export.Dim(axis.letter, min=axis.minimum, max=axis.maximum)
         )
     return {number: dims[axis.letter] for number, axis in axes.items()}
+
+
+def _name_outputs(proto: onnx.ModelProto, outputs: tuple[str, ...]) -> None:
+    """Give outputs their names, and buffers of the same names others: names are to be unique."""
+    renamed = {name: name + BUFFER for name in outputs} | {name + ANSWER: name for name in outputs}
+    for value in (*proto.graph.initializer, *proto.graph.output):
+        value.name = renamed.get(value.name, value.name)
+    for node in proto.graph.node:
+        for names in (node.input, node.output):
+            for position, name in enumerate(names):
+                names[position] = renamed.get(name, name)
 
 
 def _name_weights(proto: onnx.ModelProto, model: nn.Module) -> set[str]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from wm_planner.bundle import INVERSE_DYNAMICS, OPTIONAL_GRAPHS, WORLD_MODEL, load_bundle
 from wm_planner.errors import DataError
+from wm_planner.training.networks.inverse_dynamics import CALIBRATED
 from wm_planner.training.onnx_export import TRANSPOSED
 
 logger = logging.getLogger(__name__)
@@ -118,6 +119,8 @@ class WarmStart:
         if rig != self.rig:
             statistics = {name for name, _ in model.named_buffers()}
             weights = {k: v for k, v in weights.items() if k not in statistics}
+        # Certainty is fitted after training: a likelihood under an old fit would drown all else.
+        weights = {name: value for name, value in weights.items() if name not in CALIBRATED}
         fitting = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
         if not fitting:
             raise DataError(f"{self.folder}: no weight of its {stage} fits this configuration")
