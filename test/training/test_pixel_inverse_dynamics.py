@@ -22,6 +22,7 @@ from wm_planner.training.networks.autoencoder import (  # noqa: E402
     AutoencoderSettings,
 )
 from wm_planner.training.networks.inverse_dynamics import (  # noqa: E402
+    CALIBRATED,
     InverseDynamics,
     InverseDynamicsSettings,
 )
@@ -36,7 +37,7 @@ from wm_planner.training.warm_start import WarmStart  # noqa: E402
 TINY = TrainingSettings(
     horizon=4, width=32, layers=1, autoencoder_steps=2, denoiser_steps=2, value_steps=2,
     inverse_dynamics_steps=2, autoencoder_batch=4, denoiser_batch=4, value_batch=16,
-    inverse_dynamics_batch=16, made_pieces=8, calibration_share=0.2, checkpoint_every=2,
+    inverse_dynamics_batch=16, made_pieces=8, calibration_share=0.5, checkpoint_every=2,
     denoising_steps=2, inverse_dynamics_input=PIXELS, pixel_inverse_dynamics_steps=2,
     pixel_features=32, pixel_batch=6, optical_flow=True, samples_every=0,
 )  # fmt: skip
@@ -168,6 +169,8 @@ def test_fine_tuning_begins_with_its_weights(finished, bundles, shipped):
     model = finished.fresh("pixel_inverse_dynamics")
     start.load_into(model, "pixel_inverse_dynamics", finished.vocabulary)
     expected = finished.load_inverse_dynamics()
+    assert any(expected.get_buffer(name).any() for name in CALIBRATED)
+    assert not any(model.get_buffer(name).any() for name in CALIBRATED)  # to be fitted anew
     with torch.no_grad():
         image = torch.randint(0, 256, (2, 96, 128, 3), dtype=torch.uint8)
         got, wanted = model.eval().backbone(image), expected.backbone(image)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle
 from wm_planner.errors import DataError
+from wm_planner.training.networks.inverse_dynamics import CALIBRATED
 from wm_planner.training.onnx_export import TRANSPOSED
 
 logger = logging.getLogger(__name__)
@@ -91,6 +92,8 @@ class WarmStart:
                 if word in self.vocabulary:
                     columns[:, new] = old[:, self.vocabulary.index(word)]
             weights["words.weight"] = columns
+        # Certainty is fitted after training: a likelihood under an old fit would drown all else.
+        weights = {name: value for name, value in weights.items() if name not in CALIBRATED}
         fitting = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
         if not fitting:
             raise DataError(f"{self.folder}: no weight of its {stage} fits this configuration")
