@@ -37,7 +37,7 @@ from wm_planner.training.warm_start import WarmStart  # noqa: E402
 TINY = TrainingSettings(
     horizon=4, width=32, layers=1, autoencoder_steps=2, denoiser_steps=2, value_steps=2,
     inverse_dynamics_steps=2, autoencoder_batch=4, denoiser_batch=4, value_batch=16,
-    inverse_dynamics_batch=16, made_pieces=8, calibration_share=0.2, checkpoint_every=2,
+    inverse_dynamics_batch=16, made_pieces=8, calibration_share=0.5, checkpoint_every=2,
     denoising_steps=2, inverse_dynamics_input=PIXELS, pixel_inverse_dynamics_steps=2,
     pixel_features=32, pixel_batch=6, optical_flow=True, samples_every=0,
 )  # fmt: skip
