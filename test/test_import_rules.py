@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "wm_planner"
 # Bottom first. A module may import its own part and lower tiers; within a tier, only where the
 # second column says so. Every module belongs to a part: a new top-level one needs a place here.
 TIERS = [
-    ({"types", "errors", "settings", "share_folder"}, True),
+    ({"types", "errors", "settings", "share_folder", "worker_process"}, True),
     (
         {"actions", "bundle", "registry", "robot", "onnx_session"}
         | {"video_pipeline", "images", "films", "messages", "words"},

@@ -11,7 +11,6 @@ import concurrent.futures
 import dataclasses
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from wm_planner.rigs.disturbance import Disturbance
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.robot.rig_description import RigDescription
 from wm_planner.types import Goal, Observation
+from wm_planner.worker_process import end_with_parent, leave_interrupts_to_parent
 
 FIRST_TEST_SEED = 1_000_000  # training and validation seeds are below
 VALIDATION_SEEDS = range(900_000, FIRST_TEST_SEED)
@@ -174,7 +174,8 @@ class _Worker:
 
 
 def _start_worker(evaluation: Evaluation) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
+    leave_interrupts_to_parent()
+    end_with_parent()
     _Worker.evaluation = evaluation
 
 

@@ -12,7 +12,6 @@ import json
 import multiprocessing
 import os
 import queue
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -28,6 +27,7 @@ from wm_planner.datasets.episode import KINDS, Episode
 from wm_planner.datasets.lerobot_index import begin, finish
 from wm_planner.datasets.lerobot_writer import shard_numbers, shard_seeds, write_shard
 from wm_planner.errors import ConfigurationError, DataError
+from wm_planner.worker_process import end_with_parent, leave_interrupts_to_parent
 
 FIRST_TEST_SEED = 1_000_000
 """Seeds from here on belong to evaluation and are never recorded."""
@@ -216,8 +216,8 @@ _worker: dict[str, Any] = {}  # the state of a worker process, set once by `_sta
 def _start_worker(
     open_recorder: OpenRecorder, root: Path, fps: int, stop: Any, reports: Any
 ) -> None:
-    # Ctrl-C reaches every process of the terminal; the parent decides and sets `stop`.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_interrupts_to_parent()  # it sets `stop`
+    end_with_parent()
     _worker.update(record=open_recorder(), root=root, fps=fps, stop=stop, reports=reports)
 
 

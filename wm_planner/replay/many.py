@@ -10,6 +10,7 @@ from typing import Any
 from wm_planner.errors import WmPlannerError
 from wm_planner.replay.digest import chained
 from wm_planner.replay.job import ReplayJob, read_result, replay_bag
+from wm_planner.worker_process import end_with_parent
 
 Result = dict[str, Any]
 
@@ -46,7 +47,7 @@ def replay_many(
             done(index, _guarded(replay_bag, jobs[index]))
     else:
         # A fresh interpreter: threads of a loaded runtime do not survive a fork.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), end_with_parent) as pool:
             running = {pool.submit(_guarded, replay_bag, jobs[i]): i for i in waiting}
             for future in as_completed(running):
                 index = running[future]
