@@ -23,7 +23,7 @@ from wm_planner.commands.labelling.proposals import by_outcome, propose
 from wm_planner.commands.labelling.runs import Decoder, open_run
 from wm_planner.commands.labelling.server import open_server
 from wm_planner.commands.labelling.session import Session
-from wm_planner.datasets.episode import FEATURE_SIZES, Episode
+from wm_planner.datasets.episode import FEATURE_SIZES, SIMULATED_JOINTS, Episode
 from wm_planner.datasets.lerobot_index import finish
 from wm_planner.datasets.lerobot_writer import write_shard
 from wm_planner.errors import DataError
@@ -67,7 +67,10 @@ def dataset(tmp_path_factory):
 def shaded_episode(seed: int) -> Episode:
     """Ten frames of the seed's brightness; odd ones succeed."""
     vectors = {name: np.zeros((10, size)) for name, size in FEATURE_SIZES.items()}
+    joints = np.zeros((10, len(SIMULATED_JOINTS)))
     return Episode(
+        joint_position=joints,
+        joint_velocity=joints,
         images={"head": np.full((10, 48, 64, 3), 60 * seed, np.uint8)},
         **vectors,
         step_good=np.ones(10, bool),
