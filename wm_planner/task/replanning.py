@@ -156,7 +156,8 @@ class Replanning:
         plan = report.plan
         if not isinstance(plan, Plan) or plan is not self.plan:
             return report
-        self.delay.add((now_ns - plan.start_ns) * 1e-9)
+        # From the frame: a plan that slows down behind decided steps starts before it.
+        self.delay.add((now_ns - report.rollouts.start_ns) * 1e-9)
         if settings.asynchronous or self._interrupted or self._monitor is None:
             return report  # the executor knows by the stamp that a stop came later
         # Everything stood still and waited, so the plan is as good now as it was then.
