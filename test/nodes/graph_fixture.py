@@ -55,6 +55,11 @@ class Ears:
         rows = [(t, q) for t, q in self.joints if t >= moment]
         return np.array([t for t, _ in rows]), np.array([q for _, q in rows])
 
+    def moved_since(self, moment: float) -> float:
+        """How far any arm joint went after a moment, in rad; 0 where nothing came."""
+        _, path = self.path_after(moment)
+        return float(np.ptp(path, axis=0).max()) if len(path) else 0.0
+
     def _command(self, message: msg.Command) -> None:
         self.commands.append((time.time(), message))
 
