@@ -37,6 +37,13 @@ def test_that_test_seeds_are_refused(tmp_path, capsys):
     assert not (tmp_path / "set").exists()
 
 
+def test_that_experts_are_not_disturbed(tmp_path, capsys):
+    code = cli.main(["collect", "--out", str(tmp_path / "set"), "--disturb", "object_moved"])
+    assert code == cli.EXIT_ERROR
+    assert "--policy planner" in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()
+
+
 def test_that_every_kind_the_rig_records_can_be_kept():
     assert set(RECORDED_KINDS) <= set(KINDS)
 

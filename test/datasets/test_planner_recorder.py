@@ -11,6 +11,7 @@ from wm_planner.datasets.collection import CollectionPlan, collect
 from wm_planner.datasets.episode import Episode
 from wm_planner.datasets.planner_recorder import open_planner_recorder
 from wm_planner.errors import ConfigurationError
+from wm_planner.rigs.disturbance import Disturbance
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +38,17 @@ def test_the_same_seed_gives_the_same_episode(record):
     first, second = (Episode.from_mapping(record("reach", 905_002, "planner")) for _ in range(2))
     np.testing.assert_array_equal(first.images["head"], second.images["head"])
     np.testing.assert_array_equal(first.action, second.action)
+
+
+def test_what_is_moved_is_moved_while_the_planner_acts_and_found_by_the_expert():
+    moved = Disturbance.parse("object_moved=0.06")
+    record = open_planner_recorder(load_config(), (moved,))
+    episode = Episode.from_mapping(record("pick_lift", 905_006, "planner"))
+    cube = episode.object_position[:, episode.object_names.index("cube"), :2]
+    jump = np.linalg.norm(np.diff(cube[~episode.step_good], axis=0), axis=-1)
+    assert 0.03 <= jump.max() <= 0.09
+    assert (np.sort(jump)[:-1] < 0.02).all()  # once
+    assert episode.success
 
 
 def test_a_dataset_of_another_policy_is_not_extended(tmp_path):

@@ -3,7 +3,8 @@
 Can be interrupted with Ctrl-C and run again: what is there is not recorded again. With more
 --episodes a dataset grows. The episodes depend on the seeds alone, not on the number of workers.
 With --policy planner the planner acts first, and the expert takes over where it did not succeed:
-training on that teaches what to do after the planner's own errors (DAgger).
+training on that teaches what to do after the planner's own errors (DAgger), and with --disturb
+after things that it did not bring about.
 """
 
 from __future__ import annotations
@@ -68,6 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of the expert's episodes, 0 to 1, with another light, other colours, the "
         "camera a centimetre or so off, and up to three things that do not matter",
     )
+    parser.add_argument(
+        "--disturb",
+        nargs="+",
+        metavar="KIND[=AMOUNT]",
+        default=[],
+        help="with --policy planner: let one of these go wrong in every episode, by half to one "
+        "and a half times the amount; kinds and units as in wm-planner evaluate",
+    )
     add_stack_arguments(parser)
 
 
@@ -78,18 +87,22 @@ def run(args: argparse.Namespace) -> int:
     from wm_planner.datasets.planner_recorder import open_planner_recorder
     from wm_planner.datasets.simulated_recorder import open_simulated_recorder
     from wm_planner.rigs.collection import KINDS, SPECIAL_KINDS, TASK_SHARES
+    from wm_planner.rigs.disturbance import Disturbance
     from wm_planner.rigs.tasks import TASKS
 
     if args.workers < 1:
         raise ConfigurationError(f"--workers {args.workers}: expected at least 1")
     policy, kinds = "expert", KINDS
     open_recorder: OpenRecorder = functools.partial(open_simulated_recorder, args.variation)
+    disturbances = tuple(Disturbance.parse(text) for text in args.disturb)
+    if disturbances and args.policy != "planner":
+        raise ConfigurationError("--disturb is for the planner's episodes (--policy planner)")
     if args.policy == "planner":
         if args.kinds or args.variation:
             raise ConfigurationError("--kinds and --variation are for the expert's episodes")
         config = read_stack_config(args)
         policy, kinds = _planner_identity(config), {"planner": 1.0}
-        open_recorder = functools.partial(open_planner_recorder, config)
+        open_recorder = functools.partial(open_planner_recorder, config, disturbances)
     plan = CollectionPlan(
         episodes=args.episodes,
         seed=args.seed,
@@ -97,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
         kinds=read_weights("kind", args.kinds, (*KINDS, *SPECIAL_KINDS), kinds),
         policy=policy,
         variation=args.variation,
+        disturbances=tuple(disturbance.text for disturbance in disturbances),
     )
     done = recorded(args.out, plan)
     successes = 0

@@ -67,6 +67,7 @@ class CollectionPlan:
         shard_size: Episodes per file.
         policy: Who acts; with the models' hashes where it is the planner.
         variation: Share of episodes with another light, colours, camera pose and clutter.
+        disturbances: What goes wrong while the planner acts, one an episode; text of each.
     """
 
     episodes: int
@@ -78,6 +79,7 @@ class CollectionPlan:
     shard_size: int = 50
     policy: str = "expert"
     variation: float = 0.0
+    disturbances: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.episodes < 1 or self.seed < 0:
@@ -243,7 +245,7 @@ def _check_plan(root: Path, plan: CollectionPlan) -> None:
     path = root / PLAN_PATH
     now = json.loads(json.dumps(dataclasses.asdict(plan)))
     if path.exists():
-        before = {"policy": "expert", "variation": 0.0} | json.loads(
+        before = {"policy": "expert", "variation": 0.0, "disturbances": []} | json.loads(
             path.read_text(encoding="utf-8")
         )
         for name, value in now.items():

@@ -19,6 +19,7 @@ from wm_planner.closed_loop.episode import EpisodeSettings, run_episode
 from wm_planner.datasets.collection import Record
 from wm_planner.datasets.simulated_recorder import camera_and_objects
 from wm_planner.planner import PlanReport
+from wm_planner.rigs.disturbance import KINDS, Disturbance
 from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.types import Command, Goal, HandPoses, Observation
@@ -29,20 +30,40 @@ LIFTED_M = 0.01  # a thing that is higher than it was is in somebody's hand
 FINISH_STEPS = 50  # the expert's, at most
 
 
-def open_planner_recorder(config: StackConfig) -> Record:
-    """Load the models and open the rig, once per process."""
+def open_planner_recorder(
+    config: StackConfig, disturbances: tuple[Disturbance, ...] = ()
+) -> Record:
+    """Load the models and open the rig, once per process.
+
+    Args:
+        config: what plans.
+        disturbances: one of these goes wrong while the planner acts, by half to one and a half
+            times its amount; none where there are none.
+    """
     onnx = dataclasses.replace(config.onnx, threads=1)
     config = dataclasses.replace(config.without_hurry(), onnx=onnx)
     stack = assemble(config)
     rig = MujocoRig(description=stack.rig_description)
 
     def record(task: str, seed: int, kind: str) -> Mapping[str, Any]:
-        return camera_and_objects(record_planner_episode(stack, rig, task, seed))
+        disturbance = _draw(disturbances, seed)
+        return camera_and_objects(record_planner_episode(stack, rig, task, seed, disturbance))
 
     return record
 
 
-def record_planner_episode(stack: Stack, rig: MujocoRig, task: str, seed: int) -> dict[str, Any]:
+def _draw(disturbances: tuple[Disturbance, ...], seed: int) -> Disturbance | None:
+    if not disturbances:
+        return None
+    generator = np.random.default_rng([seed, 17])
+    kind, amount = dataclasses.astuple(disturbances[generator.integers(len(disturbances))])
+    low, high = np.clip(amount * np.array([0.5, 1.5]), KINDS[kind].minimum, KINDS[kind].maximum)
+    return Disturbance(kind, float(generator.uniform(low, high)))
+
+
+def record_planner_episode(
+    stack: Stack, rig: MujocoRig, task: str, seed: int, disturbance: Disturbance | None = None
+) -> dict[str, Any]:
     """Let the planner act for a while, then the expert, where it can go on from there.
 
     Args:
@@ -50,6 +71,8 @@ def record_planner_episode(stack: Stack, rig: MujocoRig, task: str, seed: int) -
         rig: it is reset.
         task: name of the task.
         seed: fixes the scene, the instruction and when the expert takes over.
+        disturbance: what goes wrong while the planner acts, if it acts that long; never while the
+            expert does, whose ways are aimed once.
 
     Returns:
         As `rigs.collection.record_episode`, of kind "planner". The planner's steps are good where
@@ -63,7 +86,9 @@ def record_planner_episode(stack: Stack, rig: MujocoRig, task: str, seed: int) -
     frames = int(generator.integers(FIRST_STEPS, max(most, FIRST_STEPS), endpoint=True))
     watched = _Watched(stack, rig)
     limit = EpisodeSettings(time_limit_s=frames * stack.world_model.spec.dt)
-    result = run_episode(stack, watched, Goal(instruction), task, seed, limit, watched.see)  # type: ignore[arg-type]
+    goal = Goal(instruction)
+    result = run_episode(stack, watched, goal, task, seed, limit, watched.see, disturbance)  # type: ignore[arg-type]
+    rig.suspend_disturbance()
     rows = watched.rows
     for row in rows:
         row["step_good"] = np.array(result.success)
