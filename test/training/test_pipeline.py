@@ -20,6 +20,7 @@ from wm_planner.bundle import (  # noqa: E402
 )
 from wm_planner.errors import ConfigurationError, DataError  # noqa: E402
 from wm_planner.training.bundles import export_run  # noqa: E402
+from wm_planner.training.networks.denoiser import Denoiser  # noqa: E402
 from wm_planner.training.pipeline import STAGES, Run  # noqa: E402
 from wm_planner.training.training_settings import TrainingSettings  # noqa: E402
 from wm_planner.training.warm_start import GRAPHS, WarmStart  # noqa: E402
@@ -159,6 +160,27 @@ def test_a_warm_start_for_another_rig_keeps_the_statistics_of_its_own_recordings
                 model.get_buffer(name).fill_(7)
             start.load_into(model, stage, finished.vocabulary, rig)
             assert [bool(model.get_buffer(n).eq(7).all()) for n in names] == [kept] * 2, stage
+
+
+@torch.no_grad()
+def test_a_warm_start_with_a_longer_future_dreams_the_same_as_far_as_both_reach(finished):
+    old = finished.load("denoiser").eval()
+    assert isinstance(old, Denoiser)
+    settings = dataclasses.replace(old.settings, horizon=TINY.horizon + 3)
+    longer = Denoiser(settings, torch.zeros(20), torch.ones(20)).eval()
+    WarmStart(finished.folder).load_into(longer, "denoiser", finished.vocabulary, TINY.rig)
+    frame, future = (settings.tokens, settings.channels), (2, settings.horizon)
+    steps = torch.randn(*future, *frame), torch.rand(future)
+    targets = torch.randn(*future, 20), torch.ones(future)
+    whole = torch.zeros(2, settings.vocabulary), torch.randn(2, *frame), torch.ones(2, 1)
+    context, outcome = torch.randn(2, 2, *frame), torch.ones(2, dtype=torch.long)
+    expected = old(
+        context, *(x[:, : TINY.horizon] for x in steps), *whole,
+        *(x[:, : TINY.horizon] for x in targets), outcome,
+    )  # fmt: skip
+    actual = longer(context, *steps, *whole, *targets, outcome)
+    torch.testing.assert_close(actual[:, : TINY.horizon], expected)
+    torch.testing.assert_close(longer.frame_place[-1], old.frame_place[-1])
 
 
 def test_a_warm_start_refuses_other_folders_and_other_architectures(finished, tmp_path, source):

@@ -34,6 +34,9 @@ GRAPHS = {
     "pixel_inverse_dynamics": (INVERSE_DYNAMICS, ("backbone", "inverse_dynamics")),
 }
 
+PLACES = {"place", "frame_place"}
+"""Weights with a row for each frame of a window."""
+
 
 @dataclass(frozen=True)
 class WarmStart:
@@ -116,6 +119,11 @@ class WarmStart:
                 if word in self.vocabulary:
                     columns[:, new] = old[:, self.vocabulary.index(word)]
             weights["words.weight"] = columns
+        for name in PLACES & own.keys() & weights.keys():
+            # A longer future goes on as its last frame; a shorter one leaves frames out.
+            last = len(weights[name]) - 1
+            frames = torch.arange(len(own[name])).clamp(max=last)
+            weights[name] = weights[name][frames]
         if rig != self.rig:
             statistics = {name for name, _ in model.named_buffers()}
             weights = {k: v for k, v in weights.items() if k not in statistics}
