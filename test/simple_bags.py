@@ -13,6 +13,8 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from tiny_models import HEIGHT, WIDTH, picture
 
 from wm_planner import actions
+from wm_planner.cli import main
+from wm_planner.datasets.lerobot_reader import LeRobotDataset
 from wm_planner.messages.bag_types import bag_types
 
 STORE = bag_types()
@@ -99,3 +101,21 @@ def write_bag(
                 connections[topic] = writer.add_connection(topic, name, typestore=STORE)
             writer.write(connections[topic], log_ns, STORE.serialize_cdr(content, name))
     return folder
+
+
+def commanded(seconds: float) -> list[Message]:
+    """The run, with joint states that are commanded: 0.1 s ahead, on another topic."""
+    messages = []
+    for log_ns, topic, message in run(seconds):
+        messages.append((log_ns, topic, message))
+        if topic == RIG.topics.joint_states:
+            elapsed = (log_ns - START) * 1e-9
+            messages.append((log_ns, "/told", joint_message(log_ns, elapsed + 0.1)))
+    return messages
+
+
+def imported(out: Path, *sources: Path, rig: str = "simulated_bimanual") -> LeRobotDataset:
+    """Import bags as a user does."""
+    words = ["import", *map(str, sources), "--out", str(out), "--rig", rig]
+    assert main([*words, "--published-at", "example.org", "--licence", "MIT"]) == 0
+    return LeRobotDataset(out)

@@ -96,8 +96,9 @@ below 900000, validation seeds below 1000000; test seeds begin there and are nev
 
 def _imported(origin: Origin) -> str:
     return f"""{origin.sentence}. Brought into this layout with
-`wm-planner import`: poses from the recorded joints by the rig's kinematics, images resized, frames
-left out. Every step counts as good behaviour, and every episode as a success."""
+`wm-planner import`: poses from the recorded joints by the rig's kinematics, images resized,
+frames chosen by time. Every step counts as good behaviour, and every episode as a success unless
+its bag says otherwise."""
 
 
 def _counts(episodes: Sequence[Mapping[str, Any]]) -> str:

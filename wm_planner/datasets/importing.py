@@ -1,147 +1,193 @@
-"""Other people's recordings as episodes of this project: joints become poses, time is thinned.
+"""Other people's recordings as datasets of this project, whatever a part of them lacks.
 
-A recording at 30 Hz holds six episodes at 5 Hz, a frame apart: its phases. They show the same
-motion at other instants, which is what a model should not care about.
+Nothing that is wrong with one recording ends an import: it is repaired or skipped, and said.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from wm_planner import actions, images
-from wm_planner.datasets.episode import Episode
 from wm_planner.datasets.lerobot_index import begin, finish
-from wm_planner.datasets.lerobot_v21 import LeRobotV21, RecordedJoints
-from wm_planner.datasets.lerobot_writer import shard_seeds, write_shard
+from wm_planner.datasets.lerobot_writer import write_shard
 from wm_planner.datasets.origin import Origin
-from wm_planner.errors import ConfigurationError, DataError
-from wm_planner.observing.joint_reader import split_joints
+from wm_planner.datasets.recording import Recording, Source
+from wm_planner.datasets.resampling import frame_times, make_episode, phases_of
+from wm_planner.errors import ConfigurationError, DataError, WmPlannerError
 from wm_planner.robot.robot_model import RobotModel
+from wm_planner.settings import setting
 
-SHORTEST = 4  # frames of an episode
+SETS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class ImportSettings:
+    """How recordings become episodes."""
+
+    fps: int = setting(5, "Hz", 1, 100, "frames a second to keep")
+    phases: int = setting(
+        1, minimum=1, maximum=100, help="episodes to make of each recording, a picture apart"
+    )
+    height: int = setting(96, "px", 8, 4096, "of the pictures")
+    width: int = setting(128, "px", 8, 4096, "of the pictures")
+
+
+@dataclass
+class Tally:
+    """What an import came to.
+
+    Attributes:
+        recordings: used, by the dataset they went to.
+        repaired: how many of them had something wrong with them.
+        skipped: how many could not be used.
+    """
+
+    recordings: dict[str, int]
+    repaired: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    source: Source
+    key: str
+    name: str
 
 
 def import_recordings(
-    source: LeRobotV21,
+    sources: Sequence[Source],
     root: Path,
     robot: RobotModel,
-    cameras: dict[str, str],
-    image_size: tuple[int, int],
-    fps: int,
-    phases: int,
-    origin: Origin,
-    report: Callable[[int], None] = lambda number: None,
-) -> None:
-    """Write a dataset of recorded episodes, one shard each; shards that are there stay.
+    settings: ImportSettings,
+    origin: tuple[str, str],
+    split: Sequence[float] | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    done: Callable[[int, int], None] = lambda count, total: None,
+) -> Tally:
+    """Write one dataset, or one for each of `SETS` that gets a recording.
 
     Args:
-        source: the recordings.
-        root: folder of the dataset; made if missing.
+        sources: of recordings, in the order of their episodes.
+        root: folder of the dataset, or of the datasets where they are split; must not exist.
         robot: its rig file says what the recorded joints are called.
-        cameras: name in the rig to name in the recordings.
-        image_size: height and width, px.
-        fps: frames a second; must divide the recordings'.
-        phases: episodes to make of each recording, at most as many as frames are left out.
-        origin: says which episodes.
-        report: called with the number of each recording that is done.
+        settings: how.
+        origin: where the recordings were published, and their licence.
+        split: shares of `SETS`; None for one dataset.
+        say: told, a line each, what was repaired and skipped.
+        done: told how many of how many recordings are done.
+
+    Raises:
+        DataError: no recording could be used.
     """
-    stride = source.fps // fps
-    if stride * fps != source.fps or not 1 <= phases <= stride:
-        raise ConfigurationError(
-            f"{source.root}: {fps} frames a second in {phases} phases of {source.fps} recorded "
-            f"ones; expected a divisor, and 1 to {max(stride, 1)} phases"
-        )
-    root.mkdir(parents=True, exist_ok=True)
-    begin(root)
-    for shard, number in enumerate(origin.episodes):
-        seeds = [number * stride + phase for phase in range(phases)]
-        if shard_seeds(root, shard) != seeds:
-            joints = source.joints(number, robot.rig.message_joint_names)
-            pictures = {
-                name: _pictures(source, joints, camera, image_size)
-                for name, camera in cameras.items()
-            }
-            episodes = [
-                make_episode(joints, pictures, robot, source.fps, stride, phase, seeds[phase])
-                for phase in range(phases)
-            ]
-            write_shard(root, shard, episodes, fps)
-        report(number)
-    finish(root, robot.rig.name, fps, origin)
+    if split is not None and (len(split) != len(SETS) or min(split) < 0 or sum(split) <= 0):
+        raise ConfigurationError(f"split: got {list(split)}, expected shares of {', '.join(SETS)}")
+    tally = Tally({})
+    usable = list(_usable(sources, settings, tally, say))
+    placed = [""] * len(usable) if split is None else place([c.name for c in usable], split)
+    folders = sorted(set(placed), key=lambda name: (*SETS, "").index(name))
+    count = itertools.count(1)
+    for folder in folders:
+        target = root / folder
+        begin(target)
+        names: list[str] = []
+        for candidate in (c for c, where in zip(usable, placed, strict=True) if where == folder):
+            try:
+                _write(candidate, target, len(names), robot, settings)
+                names.append(candidate.name)
+            except WmPlannerError as error:
+                tally.skipped += 1
+                say(f"skipped: {candidate.name}: {error}")
+            done(next(count), len(usable))
+        if names:
+            source, licence = origin
+            finish(
+                target,
+                robot.rig.name,
+                settings.fps,
+                Origin(source, licence, tuple(names), settings.phases),
+            )
+            tally.recordings[folder] = len(names)
+    if not tally.recordings:
+        raise DataError(f"nothing could be used: {tally.skipped} recordings skipped")
+    return tally
 
 
-def with_videos(
-    source: LeRobotV21, numbers: Sequence[int], cameras: dict[str, str]
-) -> tuple[int, ...]:
-    """Return the episodes all of whose videos are there."""
-    return tuple(
-        number
-        for number in numbers
-        if all(source.video_path(number, camera).exists() for camera in cameras.values())
-    )
-
-
-def make_episode(
-    joints: RecordedJoints,
-    pictures: dict[str, np.ndarray],
-    robot: RobotModel,
-    fps: int,
-    stride: int,
-    phase: int,
-    seed: int,
-) -> Episode:
-    """Make an episode of every `stride`-th row, from row `phase` on.
-
-    The target of a frame is what was commanded when the next frame was taken.
+def place(names: Sequence[str], shares: Sequence[float]) -> list[str]:
+    """Return which of `SETS` each recording goes to; the same names always go the same way.
 
     Args:
-        joints: N rows of the recording.
-        pictures: by camera of the rig, shape (N, h, w, 3), uint8.
-        robot: kinematics, and which joints are whose.
-        fps: rows a second.
-        stride: rows from one frame to the next.
-        phase: first row.
-        seed: a number for the episode.
+        names: of the recordings, all different.
+        shares: of the sets; one that is above 0 gets a recording if there are enough.
     """
-    count = len(joints.state)
-    rows = np.arange(phase, count, stride)
-    if len(rows) < SHORTEST:
-        raise DataError(f"episode {joints.number}: {count} rows are too few")
-    arms, width = split_joints(robot.rig, joints.state)
-    told_arms, told_width = split_joints(robot.rig, joints.action)
-    due = np.minimum(rows + stride, count - 1)
-    measured = robot.hand_poses(arms[rows], width[rows])
-    commanded = robot.hand_poses(told_arms[due], told_width[due])
-    return Episode(
-        images={name: frames[rows] for name, frames in pictures.items()},
-        joint_position=arms[rows],
-        joint_velocity=np.gradient(arms, 1 / fps, axis=0)[rows],
-        gripper_width=width[rows],
-        hand_pose=actions.pack(measured),
-        hand_target=actions.pack(commanded),
-        action=actions.encode(measured, commanded),
-        step_good=np.ones(len(rows), bool),
-        object_position=np.zeros((len(rows), 0, 3)),
-        object_visible=np.zeros((len(rows), 0), bool),
-        object_names=(),
-        task=re.sub(r"\W+", "_", joints.instruction.lower()).strip("_") or "task",
-        instruction=joints.instruction,
-        success=True,
-        kind="expert",
-        seed=seed,
-        joint_names=robot.joint_names,
-    )
+    wanted = np.asarray(shares, float) / np.sum(shares) * len(names)
+    counts = np.floor(wanted).astype(int)
+    for index in np.argsort(counts - wanted, kind="stable")[: len(names) - counts.sum()]:
+        counts[index] += 1
+    for index in np.flatnonzero((counts == 0) & (wanted > 0)):
+        if counts.max() > 1:
+            counts[np.argmax(counts)] -= 1
+            counts[index] = 1
+    order = sorted(range(len(names)), key=lambda i: hashlib.sha256(names[i].encode()).digest())
+    placed = [""] * len(names)
+    ends = np.cumsum(counts)
+    for rank, index in enumerate(order):
+        placed[index] = SETS[int(np.searchsorted(ends, rank, side="right"))]
+    return placed
 
 
-def _pictures(
-    source: LeRobotV21, joints: RecordedJoints, camera: str, size: tuple[int, int]
-) -> np.ndarray:
-    frames = [images.fit(frame, *size) for frame in source.frames(joints.number, camera)]
-    if len(frames) != len(joints.state):
-        path = source.video_path(joints.number, camera)
-        raise DataError(f"{path}: holds {len(frames)} frames for {len(joints.state)} rows")
-    return np.stack(frames)
+def _usable(
+    sources: Sequence[Source],
+    settings: ImportSettings,
+    tally: Tally,
+    say: Callable[[str], None],
+) -> Iterator[_Candidate]:
+    """The recordings that can be used as far as can be told without decoding pictures."""
+    seen: dict[bytes, str] = {}
+    names: dict[str, int] = {}
+    for source in sources:
+        for key in source.keys:
+            name = f"{source.name}/{key}" if key else source.name
+            names[name] = names.get(name, 0) + 1
+            if names[name] > 1:  # folders of the same name
+                name = f"{name} ({names[name]})"
+            try:
+                recording = source.read(key)
+                most = phases_of(recording, settings.fps)
+                for phase in range(settings.phases if most >= settings.phases else 0):
+                    frame_times(recording, settings.fps, phase)
+                if most < settings.phases:
+                    raise DataError(f"has {most} pictures a frame, {settings.phases} phases wanted")
+                same = seen.setdefault(_content(recording), name)
+                if same != name:
+                    raise DataError(f"has the same joints as {same}")
+            except WmPlannerError as error:
+                tally.skipped += 1
+                say(f"skipped: {name}: {error}")
+                continue
+            tally.repaired += bool(recording.notes)
+            for note in recording.notes:
+                say(f"repaired: {name}: {note}")
+            yield _Candidate(source, key, name)
+
+
+def _content(recording: Recording) -> bytes:
+    """Equal for the same motion, also where it was stored in another format."""
+    moved = np.round(recording.measured.arms, 3) + 0.0  # no negative zeros
+    return hashlib.sha256(moved.tobytes()).digest()
+
+
+def _write(
+    candidate: _Candidate, root: Path, shard: int, robot: RobotModel, settings: ImportSettings
+) -> None:
+    recording = candidate.source.read(candidate.key)
+    size = settings.height, settings.width
+    episodes = [
+        make_episode(recording, robot, size, settings.fps, phase, shard * settings.phases + phase)
+        for phase in range(settings.phases)
+    ]
+    write_shard(root, shard, episodes, settings.fps)

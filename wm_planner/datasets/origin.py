@@ -16,22 +16,21 @@ class Origin:
     Attributes:
         source: where they were published.
         licence: its name.
-        episodes: numbers that the episodes have there.
-        phases: how many episodes were made of each, a frame apart from each other.
+        episodes: what the recordings are called there.
+        phases: how many episodes were made of each, a picture apart from each other.
     """
 
     source: str
     licence: str
-    episodes: tuple[int, ...]
+    episodes: tuple[str, ...]
     phases: int
 
     @property
     def sentence(self) -> str:
         """What cards say."""
-        numbers = ", ".join(str(number) for number in self.episodes)
         return (
-            f"Recorded by others: {self.source}, licence {self.licence}; "
-            f"its episodes {numbers}, each {self.phases} times, a frame apart"
+            f"Recorded elsewhere: {self.source}, licence {self.licence}; "
+            f"of it {', '.join(self.episodes)}, each {self.phases} times, a picture apart"
         )
 
 
@@ -41,4 +40,4 @@ def read_origin(root: Path) -> Origin | None:
     if not path.exists():
         return None
     fields = json.loads(path.read_text(encoding="utf-8"))
-    return Origin(**{**fields, "episodes": tuple(fields["episodes"])})
+    return Origin(**{**fields, "episodes": tuple(map(str, fields["episodes"]))})

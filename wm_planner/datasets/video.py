@@ -99,6 +99,51 @@ def decode_video(path: Path) -> Iterator[np.ndarray]:
         raise DataError(f"{path}: cannot be read as a video ({error})") from error
 
 
+def frame_times(path: Path) -> tuple[np.ndarray, Fraction]:
+    """Return when each frame of a file is shown, without decoding it.
+
+    Returns:
+        Time stamps, increasing, shape (N,), int64, and the time that each counts for, s.
+
+    Raises:
+        DataError: If the file cannot be read.
+    """
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            shown = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
+            assert stream.time_base is not None  # every opened video stream has one
+            return np.unique(np.array(shown, np.int64)), stream.time_base
+    except (av.FFmpegError, IndexError, OSError) as error:
+        raise DataError(f"{path}: cannot be read as a video ({error})") from error
+
+
+def frames_at(path: Path, stamps: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the frames with some of the time stamps of `frame_times`, (h, w, 3) uint8 RGB.
+
+    Decoding begins at the key frame before the first of them.
+
+    Raises:
+        DataError: If the file cannot be read, or one of the frames does not decode.
+    """
+    wanted = [int(stamp) for stamp in stamps]
+    count = 0
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1
+            container.seek(wanted[0], stream=stream)
+            for frame in container.decode(stream):
+                if frame.pts == wanted[count]:
+                    yield frame.to_ndarray(format="rgb24")
+                    count += 1
+                    if count == len(wanted):
+                        return
+    except (av.FFmpegError, IndexError, OSError) as error:
+        raise DataError(f"{path}: cannot be read as a video ({error})") from error
+    raise DataError(f"{path}: {count} of {len(wanted)} frames decode")
+
+
 def read_video(path: Path, out: np.ndarray) -> None:
     """Decodes all frames of a file into `out`, shape (N, h, w, 3) uint8 RGB.
 

@@ -42,11 +42,23 @@ def image_from_compressed(message: Any) -> np.ndarray:
     """
     import cv2  # only where a camera really sends compressed images
 
+    check_compressed(message)
+    data = np.frombuffer(message.data, np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if image is None:
+        raise DataError(f"compressed image: {data.size} bytes of {message.format!r} do not decode")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def check_compressed(message: Any) -> None:
+    """Find, without decoding it, that a sensor_msgs/CompressedImage is empty or cut off.
+
+    Raises:
+        DataError: it is.
+    """
     data = np.frombuffer(message.data, np.uint8)
     # The decoder fills what is missing from a cut JPEG with grey instead of failing.
     if data[:2].tobytes() == b"\xff\xd8" and b"\xff\xd9" not in data[-32:].tobytes():
         raise DataError(f"compressed image: the JPEG of {data.size} bytes is cut off")
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if image is None:
-        raise DataError(f"compressed image: {data.size} bytes of {message.format!r} do not decode")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    if not data.size:
+        raise DataError(f"compressed image: 0 bytes of {message.format!r} do not decode")

@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from std_msgs.msg import Bool
 
+from wm_planner.errors import DataError
 from wm_planner.nodes.recorder import Recorder
 from wm_planner.nodes.task_client import TaskClient, TaskOutcome
 from wm_planner.nodes.topics import RELIABLE_QOS, SUCCESS_TOPIC
@@ -121,6 +122,8 @@ def run_recorded_task(
         end_s, longest = ros_seconds(node) + AFTERWARDS_S, time.monotonic() + 10 * AFTERWARDS_S
         while ros_seconds(node) < end_s and time.monotonic() < longest:
             time.sleep(0.05)
+        if recorder.problem:
+            raise DataError(f"{bag} could not be recorded to the end: {recorder.problem}")
         return DemoResult(judge.done_for_s > 0.0, outcome, dict(recorder.counts))
     finally:
         recorder.close()

@@ -11,20 +11,22 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rosbags.rosbag2 import StoragePlugin, Writer
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import Bool
 from trajectory_msgs.msg import JointTrajectory
 
 from wm_planner import msg
-from wm_planner.messages.bag_types import bag_types
 from wm_planner.nodes import topics
+from wm_planner.nodes.bag_file import BagFile
 from wm_planner.robot.rig_description import RigDescription
 
 
-def recorded_topics(rig: RigDescription) -> dict[str, tuple[Any, QoSProfile]]:
+def recorded_topics(
+    rig: RigDescription, compressed: bool = False
+) -> dict[str, tuple[Any, QoSProfile]]:
     """Return message class and quality of service of everything worth keeping, by topic."""
+    picture, ending = (CompressedImage, "/compressed") if compressed else (Image, "")
     wanted: dict[str, tuple[Any, QoSProfile]] = {
         rig.topics.joint_states: (JointState, topics.SENSOR_QOS),
         rig.topics.emergency_stop: (Bool, topics.LATCHED_QOS),
@@ -39,7 +41,7 @@ def recorded_topics(rig: RigDescription) -> dict[str, tuple[Any, QoSProfile]]:
     }
     for camera in rig.cameras.values():
         if camera.required:
-            wanted[camera.topic] = (Image, topics.SENSOR_QOS)
+            wanted[camera.topic + ending] = (picture, topics.SENSOR_QOS)
             wanted[camera.info_topic] = (CameraInfo, topics.SENSOR_QOS)
     for hand in rig.hands:
         wanted[hand.arm_topic] = (JointTrajectory, topics.RELIABLE_QOS)
@@ -53,19 +55,24 @@ class Recorder(Node):
     Args:
         folder: of the bag; must not exist yet.
         rig: whose topics are recorded.
+        compressed: whether the cameras' compressed pictures are recorded, instead of raw ones.
+
+    Attributes:
+        counts: messages by topic.
     """
 
-    def __init__(self, folder: Path, rig: RigDescription, **options: Any) -> None:
+    def __init__(
+        self, folder: Path, rig: RigDescription, compressed: bool = False, **options: Any
+    ) -> None:
         super().__init__("recorder", **options)
         self.counts: dict[str, int] = {}
         self._lock = threading.Lock()  # callbacks and `close` come from different threads
-        self._writer: Writer | None = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
-        self._writer.open()
-        store = bag_types()
+        self._bag, self._open = BagFile(folder), True
+        self._problem = ""
         group = MutuallyExclusiveCallbackGroup()
-        for topic, (kind, quality) in recorded_topics(rig).items():
+        for topic, (kind, quality) in recorded_topics(rig, compressed).items():
             name = "/".join((kind.__module__.split(".")[0], "msg", kind.__name__))
-            connection = self._writer.add_connection(topic, name, typestore=store)
+            connection = self._bag.add_topic(topic, name)
             self.create_subscription(
                 kind,
                 topic,
@@ -75,16 +82,37 @@ class Recorder(Node):
                 raw=True,
             )
 
+    @property
+    def problem(self) -> str:
+        """Why nothing is recorded any more; empty while all is well."""
+        return self._problem or self._bag.problem
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return self._bag.size
+
     def close(self) -> None:
-        """Finish the bag; later messages are ignored."""
+        """Finish the bag; later messages are ignored.
+
+        Raises:
+            DataError: it could not be finished.
+        """
         with self._lock:
-            writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close()
+            if self._open:
+                self._open = False
+                self._bag.close()
 
     def _write(self, connection: Any, data: bytes) -> None:
         with self._lock:
-            if self._writer is not None:
-                stamp_ns = self.get_clock().now().nanoseconds
-                self._writer.write(connection, stamp_ns, data)
-                self.counts[connection.topic] = self.counts.get(connection.topic, 0) + 1
+            if not self._open or self.problem:
+                return
+            stamp_ns = self.get_clock().now().nanoseconds
+            if stamp_ns == 0:
+                return  # simulated time has not begun
+            try:
+                self._bag.write(connection, stamp_ns, data)
+            except OSError as error:
+                self._problem = error.strerror or str(error)
+                return
+            self.counts[connection.topic] = self.counts.get(connection.topic, 0) + 1
