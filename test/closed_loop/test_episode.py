@@ -118,6 +118,7 @@ def test_that_plans_may_take_time_and_commands_do_not_jump(stack, asynchronous, 
     jumps = np.abs(np.diff(velocity, axis=0))[near]
     passed = np.diff(stamps)[near, None]
     assert (jumps <= stack.robot.acceleration_limit * passed * (1 + 1e-6)).all()
+    assert (result.commands, result.limit_violations) == (len(rig.commands), 0)
 
 
 def test_that_latency_is_simulated_time_alone(stack):
