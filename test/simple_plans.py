@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,10 @@ D = 12
 LIMITS = SimpleNamespace(
     position_lower=np.full(D, -2.0),
     position_upper=np.full(D, 2.0),
+    velocity_limit=np.full(D, 2.5),
     acceleration_limit=np.full(D, 15.0),
+    jerk_limit=np.full(D, 150.0),
+    width_rate_limit=np.full(2, 1.0),
 )
 
 
@@ -37,4 +41,26 @@ def make_plan(
         dream=np.zeros((horizon, 2, 10)),
         bundle_hash="hash",
         candidate=0,
+    )
+
+
+def wandering_plan(
+    generator: np.random.Generator, share: float = 1.0, horizon: int = 12, **how: float
+) -> Plan:
+    """A plan within the joints' range whose worst row difference is a share of its limit."""
+    plan = make_plan(horizon=horizon, **how)
+    rows = np.cumsum(np.cumsum(generator.normal(size=(horizon, D)), axis=0), axis=0)
+    limits = (LIMITS.velocity_limit, LIMITS.acceleration_limit, LIMITS.jerk_limit)
+    worst = max(
+        float((np.abs(np.diff(rows, n=order, axis=0)) / plan.dt**order / limit).max(initial=1e-9))
+        for order, limit in enumerate(limits, start=1)
+    )
+    rows *= share / worst
+    middle = (rows.max(axis=0) + rows.min(axis=0)) / 2
+    room = 1.999 - (rows.max(axis=0) - rows.min(axis=0)) / 2
+    rows += generator.uniform(-1, 1, D) * np.maximum(room, 0.0) - middle
+    return dataclasses.replace(
+        plan,
+        joint_position=np.clip(rows, -2.0, 2.0) if (room < 0).any() else rows,
+        gripper_width=generator.uniform(0.0, 0.09, (horizon, 2)),
     )

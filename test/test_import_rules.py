@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "wm_planner"
 TIERS = [
     ({"types", "errors", "settings", "share_folder", "worker_process"}, True),
     (
-        {"actions", "bundle", "registry", "robot", "onnx_session"}
+        {"actions", "bundle", "registry", "robot", "limit_check", "onnx_session"}
         | {"video_pipeline", "images", "films", "messages", "words"},
         True,
     ),

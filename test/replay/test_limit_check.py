@@ -11,10 +11,11 @@ import pytest
 from painted_rig import RIG
 from simple_bags import START, STORE, header, write_bag
 
-from wm_planner import cli
+from wm_planner import cli, limit_check
 from wm_planner.errors import DataError
-from wm_planner.replay import limit_check
-from wm_planner.replay.limit_check import check_limits, read_limits
+from wm_planner.limit_check import read_limits
+from wm_planner.replay import bag_limits
+from wm_planner.replay.bag_limits import check_limits
 
 HAND = RIG.hands[0]
 JOINT = HAND.joint_names[0]
@@ -51,7 +52,9 @@ def sine(amplitude, count=100, change=lambda step, position, velocity: (position
 
 
 def shares(bag, rig=RIG):
-    return {name: worst.share for name, worst in check_limits(bag, rig)[JOINT].worst.items()}
+    return {
+        name: worst.share for name, worst in check_limits(bag, rig).reports[JOINT].worst.items()
+    }
 
 
 @pytest.fixture
@@ -66,7 +69,8 @@ def test_that_shares_are_those_of_the_motion(swinging):
     assert found["velocity"] == pytest.approx(0.5 * TURN / limit.velocity, rel=1e-3)
     # The stop takes 0.1 s from the highest velocity.
     assert found["acceleration"] == pytest.approx(0.5 * TURN / 0.1 / limit.acceleration, rel=1e-3)
-    other = check_limits(swinging, RIG)[HAND.joint_names[1]]
+    assert found["jerk"] == pytest.approx(0.5 * TURN**3 / limit.jerk, rel=1e-2)
+    other = check_limits(swinging, RIG).reports[HAND.joint_names[1]]
     assert (other.commands, other.worst["velocity"].share) == (100, 0.0)
 
 
@@ -82,6 +86,10 @@ def test_that_half_the_limit_is_twice_the_share(swinging):
 
 def jump(step, position, velocity):
     return position + [0.2 * (step >= 40), 0, 0, 0, 0, 0], velocity
+
+
+def wriggle(step, position, velocity):
+    return position, velocity + [0.5 * (-1) ** step * (step >= 40), 0, 0, 0, 0, 0]
 
 
 def kick(step, position, velocity):
@@ -101,14 +109,19 @@ def nothing(step, position, velocity):
     [
         (jump, "velocity", 0.2 / PERIOD_S / 2.5),
         (kick, "acceleration", 1.0 / PERIOD_S / 15.0),
+        (wriggle, "jerk", 4 * 0.5 / PERIOD_S**2 / 150.0),
         (beyond, "position", 3.0 / 2.6),
         (nothing, "position", np.nan),
     ],
 )
 def test_that_each_violation_is_found_where_it_is(tmp_path, capsys, change, quantity, share):
     bag = write_bag(tmp_path / "bag", sine(0.01, change=change))
-    worst = check_limits(bag, RIG)[JOINT].worst[quantity]
+    check = check_limits(bag, RIG)
+    worst = check.reports[JOINT].worst[quantity]
     assert worst.violated
+    assert (check.commands, check.violations > 0) == (100, True)
+    if change is nothing:  # one set point, and the differences with it
+        assert check.violations <= 3
     assert worst.share == pytest.approx(share, rel=0.05, nan_ok=True)
     assert cli.main(["limits", str(bag)]) == 1
     said = capsys.readouterr().out
@@ -120,7 +133,7 @@ def test_that_each_violation_is_found_where_it_is(tmp_path, capsys, change, quan
 def test_that_good_commands_are_told_and_exit_with_0(tmp_path, capsys):
     assert cli.main(["limits", str(write_bag(tmp_path / "bag", sine(0.1)))]) == 0
     said = capsys.readouterr().out
-    assert "100 commands" in said and "no limits violated" in said
+    assert "100 commands" in said and "no limits violated, by 0 of 100 messages" in said
 
 
 def test_that_after_a_pause_velocities_are_not_compared_but_positions_are(tmp_path):
@@ -131,7 +144,8 @@ def test_that_after_a_pause_velocities_are_not_compared_but_positions_are(tmp_pa
             yield stamp, HAND.arm_topic, trajectory(stamp, HAND.joint_names, *rows)
 
     near = shares(write_bag(tmp_path / "near", pausing(0.0)))
-    assert near == pytest.approx({"position": 0.0, "velocity": 0.4, "acceleration": 0.0})
+    still = {"position": 0.0, "velocity": 0.4, "acceleration": 0.0, "jerk": 0.0}
+    assert near == pytest.approx(still)
     assert shares(write_bag(tmp_path / "far", pausing(2.6)))["velocity"] > 1
 
 
@@ -152,7 +166,8 @@ def test_that_fingers_are_judged_too(tmp_path):
             names, row = HAND.gripper.joint_names, [0.03 * step] * 2
             yield stamp, HAND.gripper_topic, trajectory(stamp, names, [row])
 
-    worst = check_limits(write_bag(tmp_path / "bag", opening()), RIG)[HAND.gripper.joint_names[0]]
+    check = check_limits(write_bag(tmp_path / "bag", opening()), RIG)
+    worst = check.reports[HAND.gripper.joint_names[0]]
     assert worst.commands == 4
     assert worst.worst["velocity"].share == pytest.approx(0.03 / 0.05 / 0.5)
     assert worst.worst["position"].violated
@@ -167,10 +182,11 @@ def test_that_what_cannot_be_judged_is_said_in_a_sentence(tmp_path):
 
 
 def test_that_it_shares_nothing_with_what_it_judges():
-    tree = ast.parse(Path(limit_check.__file__).read_text())
-    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    sources = [Path(module.__file__).read_text() for module in (limit_check, bag_limits)]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    imported = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     ours = {name for name in imported if name and name.startswith("wm_planner")}
     assert ours <= {
-        "wm_planner.errors", "wm_planner.messages.arrays", "wm_planner.replay.bag",
-        "wm_planner.robot.rig_description",
+        "wm_planner.errors", "wm_planner.limit_check", "wm_planner.messages.arrays",
+        "wm_planner.replay.bag", "wm_planner.robot.rig_description",
     }  # fmt: skip

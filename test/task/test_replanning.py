@@ -227,6 +227,47 @@ def test_that_a_refused_plan_leaves_the_one_before_in_flight(replanning):
     assert replanning.drift.step == pytest.approx(5.0, abs=0.6)
 
 
+def test_that_what_the_executor_does_not_follow_was_refused(replanning):
+    loop = Loop(replanning)
+    first = loop.make(NOW)
+    replanning.hear_executor(first.plan_id, NOW + STEP)
+    assert loop.due(dreamed(first, 1), NOW + STEP) is None
+    second = loop.make(NOW + 4 * STEP, ReplanReason.DRIFT)
+    replanning.hear_executor(first.plan_id, NOW + 4 * STEP + SECOND // 10)  # too soon to tell
+    loop.due(dreamed(second, 1), NOW + 5 * STEP)
+    assert replanning.plan is second
+    replanning.hear_executor(first.plan_id, NOW + 6 * STEP)
+    assert loop.due(dreamed(first, 6), NOW + 6 * STEP) is None
+    assert replanning.plan is first
+    assert replanning.drift.step == pytest.approx(6.0, abs=0.6)
+    assert loop.due(dreamed(first, 8), NOW + 8 * STEP) is ReplanReason.PLAN_ENDING
+
+
+def test_that_a_plan_that_was_followed_once_is_not_taken_for_refused_later(replanning):
+    loop = Loop(replanning)
+    loop.make(NOW)
+    plan = loop.make(NOW + 4 * STEP, ReplanReason.DRIFT)
+    replanning.hear_executor(plan.plan_id, NOW + 5 * STEP)
+    loop.due(dreamed(plan, 1), NOW + 5 * STEP)
+    replanning.hear_executor(0, NOW + 6 * STEP)  # it has stopped: that is told elsewhere
+    loop.due(dreamed(plan, 2), NOW + 6 * STEP)
+    assert replanning.plan is plan
+
+
+def test_that_a_delay_counts_from_the_frame_also_for_plans_that_slow_down(replanning):
+    """Slowing down behind decided steps, a plan starts before the frame that it was made on."""
+    loop = Loop(replanning, delay_ns=round(0.4e9))
+    loop.make(NOW)
+    frame = NOW + 4 * STEP
+    latent = loop.start()
+    report = replanning.make(window_at(frame), latent, ReplanReason.PLAN_ENDING, loop.settings)
+    slower = dataclasses.replace(report.plan, start_ns=frame - STEP, dt=report.plan.dt * 1.5)
+    replanning.plan = slower
+    report = dataclasses.replace(report, plan=slower)
+    replanning.send(report, frame + round(0.4e9), loop.settings)
+    assert replanning.delay_s(loop.settings) == pytest.approx(0.4)
+
+
 @pytest.mark.parametrize("count", [1, 3, 11])
 def test_that_only_what_is_decided_changes_in_a_chunk(stack, count):
     goal, generator = Goal("lift both hands"), np.random.default_rng(0)

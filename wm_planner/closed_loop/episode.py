@@ -15,6 +15,7 @@ from functools import partial
 from wm_planner.assembly import Stack
 from wm_planner.closed_loop.acting import act
 from wm_planner.closed_loop.choosers import Chooser
+from wm_planner.closed_loop.command_check import CommandCheck
 from wm_planner.closed_loop.trials import Trials
 from wm_planner.executor import Executor
 from wm_planner.observation_history import ObservationHistory
@@ -63,6 +64,8 @@ class EpisodeResult:
         replans: plans asked for, by reason.
         drifted_s: when frames were first seen to have left a dream, s, one entry for each such
             plan.
+        commands: set points that were sent.
+        limit_violations: those that broke a limit of a joint or more, by the independent check.
     """
 
     task: str
@@ -79,6 +82,8 @@ class EpisodeResult:
     disturbed: Disturbed | None = None
     replans: dict[str, int] = field(default_factory=dict)
     drifted_s: list[float] = field(default_factory=list)
+    commands: int = 0
+    limit_violations: int = 0
 
 
 def run_episode(
@@ -141,6 +146,8 @@ def run_episode(
         disturbed=rig.disturbed,
         replans={reason.value: n for reason, n in episode.replanning.reasons.items()},
         drifted_s=episode.drifted_s,
+        commands=episode.check.commands,
+        limit_violations=episode.check.violations,
     )
 
 
@@ -174,6 +181,7 @@ class _Episode:
             self.stack.planner, self.goal, self.seed, look_ahead_s, self._choose
         )
         self.commands: deque[Command] = deque()
+        self.check = CommandCheck(self.stack.rig_description)
         self._on_its_way: tuple[int, PlanReport] | None = None
         self._drifted_plan = 0
         self.observation = self._look()
@@ -205,6 +213,8 @@ class _Episode:
         joints, width = seen.joint_position, seen.gripper_width
         sent = act(self.executor, self.rig, joints, width, self.dt, self._receive)
         self.commands.extend(sent)
+        for command in sent:
+            self.check.take(command)
         self._receive()
         self.observation = self._look()
         if self.watch:

@@ -55,6 +55,8 @@ def summarise(results: Sequence[EpisodeResult]) -> dict[str, Any]:
         "rejections": dict(rejections.most_common()),
         "refusals": dict(refusals.most_common()),
         "replans": dict(replans.most_common()),
+        "commands": sum(result.commands for result in results),
+        "limit_violations": sum(result.limit_violations for result in results),
         "drifted": sum(len(result.drifted_s) for result in results),
         "disturbed": _disturbed(results),
         "latency_ms": {

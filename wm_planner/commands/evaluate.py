@@ -212,6 +212,7 @@ def tell(contents: dict[str, Any]) -> str:
         f"instruction: {contents['instruction']}, "
         f"untrained: {', '.join(contents['untrained']) or 'none'}",
         f"  plans: {contents['plans']}, without one accepted candidate: {contents['no_plans']}",
+        f"  limit violations: {contents['limit_violations']} of {contents['commands']} commands",
     ]
     if contents["disturbed"]:
         lines.append(f"  {_tell_disturbed(contents)}")

@@ -1,9 +1,9 @@
 """Check what was sent to the arms, as a bag holds it, against the limits of URDF and rig file.
 
 For every joint the largest share of each limit: positions, velocities (stated ones and differences
-of positions) and accelerations (differences of velocities) of all set points, and of the stops
-behind them. It shares no code with the planner's filters. Exit code 1 where a limit was violated.
-Bags are those of `wm-planner demo`, or any with the rig's trajectory topics. No ROS runs.
+of positions), accelerations and jerks (differences of velocities) of all set points, and of the
+stops behind them. It shares no code with the planner's filters. Exit code 1 where a limit was
+violated. Bags are those of `wm-planner demo`, or any with the rig's trajectory topics. No ROS runs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wm_planner.replay.limit_check import JointReport
+    from wm_planner.limit_check import LimitCheck
 
 NAME = "limits"
 HELP = "check the commands in bags against the arms' limits"
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a table for each bag."""
     from wm_planner.assembly import load_config
-    from wm_planner.replay.limit_check import check_limits
+    from wm_planner.replay.bag_limits import check_limits
     from wm_planner.robot.rig_description import find_rig
 
     rig = find_rig(args.rig or load_config().rig)
@@ -39,10 +39,11 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_VIOLATION if violated else 0
 
 
-def tell(bag: Path, reports: dict[str, JointReport]) -> int:
+def tell(bag: Path, check: LimitCheck) -> int:
     """Print one bag's table; return how many limits of joints were violated."""
-    from wm_planner.replay.limit_check import QUANTITIES
+    from wm_planner.limit_check import QUANTITIES
 
+    reports = check.reports
     commands = max(report.commands for report in reports.values())
     print(f"{bag}: {commands} commands; largest share of each limit")
     width = max(len(name) for name in reports)
@@ -58,5 +59,8 @@ def tell(bag: Path, reports: dict[str, JointReport]) -> int:
         ]
     for violation in violations:
         print(f"  ! {violation}")
-    print(f"  {len(violations) or 'no'} limits violated")
+    print(
+        f"  {len(violations) or 'no'} limits violated, by {check.violations} of "
+        f"{check.commands} messages"
+    )
     return len(violations)

@@ -1,12 +1,9 @@
-"""What the executor can be set to, what it can be doing, and what it needs to know of the arms."""
+"""What the executor can be set to, and what it can be doing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
-
-import numpy as np
 
 from wm_planner.settings import setting
 
@@ -27,24 +24,9 @@ class ExecutorSettings:
     planner_timeout_s: float = setting(
         0.3, unit="s", minimum=0.05, maximum=60.0, help="Silence of the planner that stops."
     )
-    acceleration_fraction: float = setting(
-        3.0,
-        minimum=0.1,
-        maximum=10.0,
-        help="Largest acceleration between rows, of the limit; 3 is what finite differences of "
-        "the rows at the limit can lead to.",
-    )
     start_tolerance: float = setting(
         0.15, unit="rad", minimum=0.0, maximum=3.2, help="Measured from commanded joints at rest."
     )
-
-
-class ArmLimits(Protocol):
-    """What the executor needs of a robot model: shapes (D,), rad, rad/s^2."""
-
-    position_lower: np.ndarray
-    position_upper: np.ndarray
-    acceleration_limit: np.ndarray
 
 
 class ExecutorState(str, Enum):

@@ -6,6 +6,7 @@ at the next tick; were there no next tick, it would brake and hold by itself.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from rclpy.node import Node
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 
 from wm_planner import msg
+from wm_planner.executor import Motion
 from wm_planner.nodes.conversions.joints import joint_trajectory_to_message
 from wm_planner.nodes.conversions.plans import command_to_message
 from wm_planner.nodes.topics import COMMAND_TOPIC, RELIABLE_QOS
@@ -23,6 +25,7 @@ from wm_planner.types import Command
 
 #: Controllers refuse a trajectory that is over when it arrives: a late one shall still count.
 SHORTEST_STOP_S = 0.1
+STOP_STEP_S = 0.05  # at most, between points on the way to a stop
 
 
 class CommandPublisher:
@@ -31,22 +34,21 @@ class CommandPublisher:
     Args:
         node: owns the publishers.
         rig: names and topics.
-        acceleration_limit: shape (D,), rad/s^2.
     """
 
-    def __init__(self, node: Node, rig: RigDescription, acceleration_limit: np.ndarray) -> None:
-        self._rig, self._limit = rig, acceleration_limit
+    def __init__(self, node: Node, rig: RigDescription) -> None:
+        self._rig = rig
         self._arms = [self._publisher(node, hand.arm_topic) for hand in rig.hands]
         self._grippers = [self._publisher(node, hand.gripper_topic) for hand in rig.hands]
         self._commands = node.create_publisher(msg.Command, COMMAND_TOPIC, RELIABLE_QOS)
 
-    def send(self, command: Command) -> None:
-        """Send one set point to everything."""
+    def send(self, command: Command, stop: Motion | None) -> None:
+        """Send one set point to everything, and to the arms the way to rest from there."""
         first = 0
         for index, hand in enumerate(self._rig.hands):
             part = slice(first, first + len(hand.joint_names))
             first = part.stop
-            arm = arm_trajectory(hand, command, part, self._limit)
+            arm = arm_trajectory(hand, command, part, stop)
             self._arms[index].publish(joint_trajectory_to_message(arm))
             gripper = gripper_trajectory(hand, command, index)
             self._grippers[index].publish(joint_trajectory_to_message(gripper))
@@ -58,7 +60,7 @@ class CommandPublisher:
 
 
 def arm_trajectory(
-    hand: HandDescription, command: Command, part: slice, acceleration_limit: np.ndarray
+    hand: HandDescription, command: Command, part: slice, stop: Motion | None
 ) -> JointTrajectory:
     """Return the set point of one arm and the stop behind it.
 
@@ -66,19 +68,25 @@ def arm_trajectory(
         hand: whose arm.
         command: for all D joints.
         part: which of them are this arm's.
-        acceleration_limit: shape (D,), rad/s^2.
+        stop: the way from the set point to rest; None where it is at rest.
     """
-    position, velocity = command.joint_position[part], command.joint_velocity[part]
-    # One duration for all joints keeps the arm on the straight line in joint space.
-    duration = float((np.abs(velocity) / acceleration_limit[part]).max(initial=SHORTEST_STOP_S))
-    # Constant deceleration; a cubic between these two points is exactly that parabola.
-    rest = position + velocity * duration / 2
+    left_ns = 0 if stop is None else stop.end_ns - command.stamp_ns
+    left_ns = max(left_ns, round(SHORTEST_STOP_S * 1e9))
+    count = math.ceil(left_ns * 1e-9 / STOP_STEP_S)
+    times = [round(left_ns * point / count) for point in range(count + 1)]
+    position = [command.joint_position[part]] * len(times)
+    velocity = [np.zeros_like(position[0])] * len(times)  # controllers insist: the last is exact
+    velocity[0] = command.joint_velocity[part]
+    if stop is not None:
+        ahead = [stop.sample(command.stamp_ns + time) for time in times[1:]]
+        position[1:] = [posture.position[part] for posture in ahead]
+        velocity[1:-1] = [posture.velocity[part] for posture in ahead[:-1]]
     return JointTrajectory(
         joint_names=hand.message_names,
         start_ns=command.stamp_ns,
-        time_from_start_ns=(0, round(duration * 1e9)),
-        position=(tuple(position), tuple(rest)),
-        velocity=(tuple(velocity), (0.0,) * len(rest)),
+        time_from_start_ns=tuple(times),
+        position=tuple(map(tuple, position)),
+        velocity=tuple(map(tuple, velocity)),
     )
 
 

@@ -56,7 +56,7 @@ class ExecutorNode(Node):
         self._core = Executor(robot, self._settings.current)
         self._joint_names = rig.joint_names
         self._reader = JointReader(rig)
-        self._commands = CommandPublisher(self, rig, robot.acceleration_limit)
+        self._commands = CommandPublisher(self, rig)
         self._reporter = ExecutorReporter(self, self._core)
         cameras = [name for name, camera in rig.cameras.items() if camera.required]
         self._cameras = InputWatch([f"camera {name}" for name in cameras])
@@ -99,7 +99,7 @@ class ExecutorNode(Node):
                     self._core.stop(complaint, now_ns)
             command = self._core.next_command(now_ns)
             if not isinstance(command, Hold):
-                self._commands.send(command)
+                self._commands.send(command, self._core.stop_in_hand)
             step = -1 if isinstance(command, Hold) else command.step
             self._reporter.tell(now_ns, step, self._ticker)
 

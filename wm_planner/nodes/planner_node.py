@@ -112,11 +112,14 @@ class PlannerNode(StageNode):
         self._assembler.add_command(command_from_message(message, self._joint_names))
 
     def _executor_state(self, message: msg.ExecutorState) -> None:
-        task = self._task
-        if task is not None and message.state == msg.ExecutorState.ESTOPPED:
+        task, stamp_ns = self._task, to_ns(message.stamp)
+        if task is None:
+            return
+        task.replanning.hear_executor(message.plan_id, stamp_ns)
+        if message.state == msg.ExecutorState.ESTOPPED:
             task.end(Outcome.STOPPED, message.reason)
-        elif task is not None and message.state == msg.ExecutorState.STOPPED:
-            task.replan_after(to_ns(message.stamp), ReplanReason.STALE_OBSERVATION)
+        elif message.state == msg.ExecutorState.STOPPED:
+            task.replan_after(stamp_ns, ReplanReason.STALE_OBSERVATION)
 
     def _wake(self) -> None:
         """Have the worker look at the newest observation."""

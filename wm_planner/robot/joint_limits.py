@@ -1,4 +1,4 @@
-"""Limits of the arm joints: the URDF's, tightened and completed by the rig file."""
+"""Limits of the arm joints: the URDF's, tightened and completed by the rig file; of widths too."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class JointLimits:
         velocity: largest, rad/s.
         acceleration: largest, rad/s^2.
         jerk: largest, rad/s^3; inf where there is no limit.
+        width_rate: shape (2,), of the grippers' widths, m/s, as their fastest-moving joint allows;
+            inf where the URDF limits none.
     """
 
     lower: np.ndarray
@@ -32,6 +34,7 @@ class JointLimits:
     velocity: np.ndarray
     acceleration: np.ndarray
     jerk: np.ndarray
+    width_rate: np.ndarray
 
 
 def joint_limits(rig: RigDescription, urdf: UrdfModel) -> JointLimits:
@@ -46,7 +49,8 @@ def joint_limits(rig: RigDescription, urdf: UrdfModel) -> JointLimits:
             "rig %s: neither %s nor limits.jerk in the rig file limits the jerk of %s: not judged",
             *(rig.name, rig.urdf.name, ", ".join(unlimited)),
         )
-    arrays = (lower.copy(), upper.copy(), _velocity_limit(rig, velocity), acceleration, jerk)
+    velocity, width_rate = _velocity_limit(rig, velocity), _width_rate(rig, urdf)
+    arrays = (lower.copy(), upper.copy(), velocity, acceleration, jerk, width_rate)
     for array in arrays:
         array.setflags(write=False)
     return JointLimits(*arrays)
@@ -89,6 +93,19 @@ def _velocity_limit(rig: RigDescription, from_urdf: np.ndarray) -> np.ndarray:
                 "set limits.velocity in the rig file"
             )
     return known
+
+
+def _width_rate(rig: RigDescription, urdf: UrdfModel) -> np.ndarray:
+    """Return how fast each hand's width may change, shape (2,), m/s."""
+    slowest = []
+    for hand in rig.hands:
+        gripper = hand.gripper
+        velocity = np.array([urdf.joint_limits(name)[2] for name in gripper.joint_names])
+        travel = np.abs(np.array(gripper.open) - np.array(gripper.closed))
+        limited = (velocity > 0.0) & (travel > 0.0)
+        rates = gripper.max_width * velocity[limited] / travel[limited]
+        slowest.append(float(rates.min(initial=np.inf)))
+    return np.array(slowest)
 
 
 def _check_postures(rig: RigDescription, urdf: UrdfModel) -> None:

@@ -30,6 +30,7 @@ class RobotModel:
         velocity_limit: shape (D,), rad/s.
         acceleration_limit: shape (D,), rad/s^2.
         jerk_limit: shape (D,), rad/s^3; inf where neither URDF nor rig file gives one.
+        width_rate_limit: of the grippers' widths, shape (2,), m/s; inf where the URDF gives none.
         joint_units: D times "rad", or "m" for a sliding joint.
     """
 
@@ -45,7 +46,7 @@ class RobotModel:
         limits = joint_limits(rig, self._urdf)
         self.position_lower, self.position_upper = limits.lower, limits.upper
         self.velocity_limit, self.acceleration_limit = limits.velocity, limits.acceleration
-        self.jerk_limit = limits.jerk
+        self.jerk_limit, self.width_rate_limit = limits.jerk, limits.width_rate
         self.joint_units = self._urdf.units(self.joint_names)
         self._collisions = collision_model(rig, self._urdf, limits)
 

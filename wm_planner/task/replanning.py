@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from wm_planner.settings import setting
 from wm_planner.task.planning_delay import PlanningDelay
 from wm_planner.types import Goal, HandPoses, ObservationWindow, Plan, ReplanReason
 
+_log = logging.getLogger(__name__)
+
+ACCEPTANCE_S = 0.25  # after which the executor has seen a plan that was sent
 STAMP_TOLERANCE = 0.02  # of a step: by how much a stamp may be early
 FRAME_TOLERANCE = 0.25  # the same for frames, which come when they come: waiting costs a whole one
 
@@ -72,12 +76,21 @@ class Replanning:
         self._monitor: DriftMonitor | None = None
         self._before: tuple[Plan | None, DriftMonitor | None] = (None, None)
         self._demand: tuple[int, ReplanReason] | None = None
+        self._sent_ns: int | None = None  # the plan, while nobody has said that it is followed
+        self._followed: tuple[int, int] | None = None
         self._interrupted = False  # by a demand while the newest plan was made
         self._drift_served_ns = 0
 
     def demand(self, stamp_ns: int, reason: ReplanReason) -> None:
         """Ask for a plan on the first frame taken after ``stamp_ns``."""
         self._demand = (stamp_ns, reason)
+
+    def hear_executor(self, plan_id: int, stamp_ns: int) -> None:
+        """Take what the executor says: which plan it follows (0 for none), and when it said so.
+
+        One that it does not follow some time after it was sent was refused.
+        """
+        self._followed = (plan_id, stamp_ns)
 
     def due(
         self, latent: np.ndarray, stamp_ns: int, settings: ReplanningSettings
@@ -89,6 +102,7 @@ class Replanning:
             stamp_ns: when it was taken.
             settings: of this cycle.
         """
+        self._note_refusal()
         plan = self.plan
         if plan is None or self._monitor is None:
             return ReplanReason.NEW_GOAL
@@ -158,6 +172,7 @@ class Replanning:
             return report
         # From the frame: a plan that slows down behind decided steps starts before it.
         self.delay.add((now_ns - report.rollouts.start_ns) * 1e-9)
+        self._sent_ns = now_ns
         if settings.asynchronous or self._interrupted or self._monitor is None:
             return report  # the executor knows by the stamp that a stop came later
         # Everything stood still and waited, so the plan is as good now as it was then.
@@ -168,10 +183,22 @@ class Replanning:
     def refused(self) -> None:
         """Note that the executor did not take the plan: the one before goes on."""
         self.plan, self._monitor = self._before
+        self._sent_ns = None
 
     def delay_s(self, settings: ReplanningSettings) -> float:
         """Return how long after its frame the next plan is reckoned to be there, s."""
         return self.delay.estimate(settings.delay_quantile, settings.longest_delay)
+
+    def _note_refusal(self) -> None:
+        """Believe what the executor said of the plan that was sent, once it says anything."""
+        if self._sent_ns is None or self._followed is None or self.plan is None:
+            return
+        plan_id, stamp_ns = self._followed
+        if plan_id == self.plan.plan_id:
+            self._sent_ns = None
+        elif (stamp_ns - self._sent_ns) * 1e-9 > ACCEPTANCE_S:
+            _log.warning("plan %d was refused by the executor", self.plan.plan_id)
+            self.refused()
 
     def _steps_to_follow(self, plan: Plan, settings: ReplanningSettings) -> float:
         """After how many steps of a plan to look again."""

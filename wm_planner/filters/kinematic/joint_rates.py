@@ -1,7 +1,7 @@
 """How fast joints move, how fast that changes, and whether a chunk goes on as the arms do.
 
-Waypoints come from a learned model, a few millimetres off, at a few hertz. So limits hold for
-finite differences of the waypoints, which is what the controllers interpolate.
+Limits hold for finite differences of the waypoints. Those are the peaks of what is carried out,
+too: the executor follows the B-spline that has the waypoints as control points.
 
 A chunk that is only too fast is not wrong: carried out s times slower, its velocities are s times
 smaller, its accelerations s^2 and its jerks s^3 times. Up to `rate_slowdown` that is asked for
