@@ -43,14 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 where the task succeeded, 1 where it did not."""
     from wm_planner.assembly import load_bundles, load_config
-    from wm_planner.rigs.tasks import TASKS
+    from wm_planner.rigs.tasks import LONG_TASKS, TASKS
     from wm_planner.robot.rig_description import find_rig
 
-    tasks = TASKS
+    tasks = {**TASKS, **LONG_TASKS}
     if args.task not in tasks:
         raise ConfigurationError(f"task: got {args.task!r}, expected one of {', '.join(tasks)}")
     if args.instruction is None:
-        args.instruction = [tasks[args.task].instructions[0]]
+        args.instruction = [part.instructions[0] for part in tasks[args.task].parts]
     # What would only fail once everything runs is looked at first.
     config = load_config(Path(args.config).resolve() if args.config else None)
     rig = find_rig(config.rig)

@@ -59,11 +59,11 @@ def record_planner_episode(stack: Stack, rig: MujocoRig, task: str, seed: int) -
     rig.reset(task, seed)
     instruction = str(generator.choice(rig.task.instructions))
     rest = {name: rig.object_position(name)[2] for name in rig.movable}
-    most = int(PLANNED_SHARE * rig.time_limit_s(task) / stack.world_model.spec.dt)
+    most = int(PLANNED_SHARE * sum(rig.time_limits_s(task)) / stack.world_model.spec.dt)
     frames = int(generator.integers(FIRST_STEPS, max(most, FIRST_STEPS), endpoint=True))
     watched = _Watched(stack, rig)
     limit = EpisodeSettings(time_limit_s=frames * stack.world_model.spec.dt)
-    result = run_episode(stack, watched, Goal(instruction), task, seed, limit, watched.see)  # type: ignore[arg-type]
+    result = run_episode(stack, watched, [Goal(instruction)], task, seed, limit, watched.see)  # type: ignore[arg-type]
     rows = watched.rows
     for row in rows:
         row["step_good"] = np.array(result.success)
