@@ -31,7 +31,7 @@ from wm_planner.closed_loop.episode import EpisodeResult, run_episode
 from wm_planner.closed_loop.evaluation import (
     FIRST_TEST_SEED,
     Evaluation,
-    goal_for,
+    goals_for,
     open_simulated_rig,
 )
 from wm_planner.closed_loop.results_file import ResultsFile
@@ -83,9 +83,9 @@ class Runner:
         self._stack.planner.settings = planner
         for seed in evaluation.seeds:
             if seed not in file.results:
-                goal = goal_for(self._rig, task, "task", seed)
+                goals = goals_for(self._rig, task, "task", seed)
                 result = run_episode(
-                    *(self._stack, self._rig, goal, task, seed),
+                    *(self._stack, self._rig, goals, task, seed),
                     disturbance=evaluation.disturbance,
                     chooser=evaluation.chooser(),
                 )

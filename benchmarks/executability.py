@@ -27,7 +27,7 @@ from scipy.stats import rankdata
 from wm_planner.assembly import assemble
 from wm_planner.closed_loop.choosing import Estimate, estimate
 from wm_planner.closed_loop.episode import run_episode
-from wm_planner.closed_loop.evaluation import goal_for, open_simulated_rig
+from wm_planner.closed_loop.evaluation import goals_for, open_simulated_rig
 from wm_planner.closed_loop.executability import (
     HIGHER_IS_BETTER,
     CandidateTester,
@@ -64,9 +64,9 @@ def collect(args: argparse.Namespace) -> dict[str, list[Episode]]:
             path = args.out / f"{task}-{seed}.json"
             if not path.exists():
                 tester = CandidateTester(args.every, args.steps, config.planner.execute_steps)
-                goal = goal_for(rig, task, "task", seed)
+                goals = goals_for(rig, task, "task", seed)
                 result = run_episode(
-                    *(stack, rig, goal, task, seed), disturbance=disturbance, chooser=tester
+                    *(stack, rig, goals, task, seed), disturbance=disturbance, chooser=tester
                 )
                 tried = [dataclasses.asdict(one) for one in tester.tried]
                 outcome = {"success": result.success, "no_plans": result.no_plans}

@@ -1,8 +1,9 @@
-"""The whole graph with the simulated robot, waiting for a goal.
+r"""The whole graph with the simulated robot, waiting for a goal.
 
 ros2 launch wm_planner demo.launch.py task:=pick_lift seed:=1000000
 then, from another shell, with --feedback before the name to see what happens:
-ros2 action send_goal /execute_task wm_planner/action/ExecuteTask '{instruction: lift the cube}'
+ros2 action send_goal /execute_task wm_planner/action/ExecuteTask \
+  '{goals: [{instruction: lift the cube}]}'
 """
 
 from launch import LaunchDescription

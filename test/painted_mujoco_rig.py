@@ -41,6 +41,11 @@ def lifted_picture() -> np.ndarray:
     return picture(actions.pack(home_and_lifted()[1]))
 
 
+def home_picture() -> np.ndarray:
+    """A goal image of the arms where they began."""
+    return picture(actions.pack(home_and_lifted()[0]))
+
+
 def environment_with_painted_rig(folder: Path) -> dict[str, str]:
     """Return an environment in which the rig "painted" is registered, as if installed."""
     info = folder / "painted_rig_for_tests-1.dist-info"

@@ -15,7 +15,10 @@ from wm_planner.robot.rig_description import RigDescription, find_rig
 from wm_planner.robot.robot_model import RobotModel
 from wm_planner.types import Command, HandPoses, Observation
 
+SAID = {"lift": "lift both hands", "home": "go home"}
+LONG = {"lift_then_home": ("lift", "home")}
 LIFT = np.array([0.0, 0.05, 0.08])  # m, from home
+NEAR = 0.01  # m
 RIG = find_rig("simulated_bimanual")
 ROBOT = RobotModel(RIG)
 
@@ -26,6 +29,11 @@ def home_and_lifted() -> tuple[HandPoses, HandPoses]:
     return home, HandPoses(home.position + LIFT, home.rotation, np.full(2, 0.02))
 
 
+def parts(task: str) -> tuple[str, ...]:
+    """What a task is made of."""
+    return LONG.get(task, (task,))
+
+
 @dataclass(frozen=True)
 class PaintedRigSettings:
     """None so far."""
@@ -34,7 +42,7 @@ class PaintedRigSettings:
 class PaintedRig(SimulatedRig):
     """The task "lift" is done when both hands are within a centimetre of the lifted poses."""
 
-    tasks = ("lift", "home")
+    tasks = (*SAID, *LONG)
 
     def __init__(
         self, settings: PaintedRigSettings | None = None, description: RigDescription = RIG
@@ -44,7 +52,7 @@ class PaintedRig(SimulatedRig):
 
     def reset(self, task: str, seed: int) -> None:
         generator = np.random.default_rng(seed)
-        self.task = task
+        self.task, self._parts_done = task, 0
         self._time = 0.0
         self._joints = RIG.home + generator.uniform(-0.05, 0.05, RIG.home.shape)
         self._width = np.full(2, 0.08)
@@ -74,17 +82,23 @@ class PaintedRig(SimulatedRig):
             self._joints = self._joints + share * (self._command.joint_position - self._joints)
             self._width = self._width + share * (self._command.gripper_width - self._width)
         self._time = end
+        if self._parts_done < len(parts(self.task)) - 1:
+            self._parts_done += self._away() < NEAR
 
     def succeeded(self) -> bool:
-        target = home_and_lifted()[self.task == "lift"]
-        position = ROBOT.hand_poses(self._joints, self._width).position
-        return bool(np.linalg.norm(position - target.position, axis=1).max() < 0.01)
+        return self._parts_done == len(parts(self.task)) - 1 and self._away() < NEAR
+
+    @property
+    def goals_done(self) -> int:
+        return self._parts_done + self.succeeded()
 
     def way_left(self) -> float:
-        target = home_and_lifted()[self.task == "lift"]
+        return 0.0 if self.succeeded() else self._away()
+
+    def _away(self) -> float:
+        target = home_and_lifted()[parts(self.task)[self._parts_done] == "lift"]
         position = ROBOT.hand_poses(self._joints, self._width).position
-        away = np.linalg.norm(position - target.position, axis=1).max()
-        return 0.0 if self.succeeded() else float(away)
+        return float(np.linalg.norm(position - target.position, axis=1).max())
 
     def snapshot(self) -> dict[str, object]:
         return {**vars(self), "commands": list(self.commands)}
@@ -92,11 +106,11 @@ class PaintedRig(SimulatedRig):
     def restore(self, snapshot: dict[str, object]) -> None:
         vars(self).update({**snapshot, "commands": list(snapshot["commands"])})
 
-    def instruction(self, task: str) -> str:
-        return {"lift": "lift both hands", "home": "go home"}[task]
+    def instructions(self, task: str) -> tuple[str, ...]:
+        return tuple(SAID[part] for part in parts(task))
 
-    def time_limit_s(self, task: str) -> float:
-        return 8.0
+    def time_limits_s(self, task: str) -> tuple[float, ...]:
+        return (8.0,) * len(parts(task))
 
     def stop(self) -> None:
         self._command = None

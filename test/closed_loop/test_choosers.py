@@ -96,7 +96,7 @@ def test_that_a_trial_foretells_the_episode_to_the_bit(stack):
             seen.append((hands.position, hands.width, rig.way_left()))
 
     settings = EpisodeSettings(time_limit_s=2.5)
-    chosen = run_episode(stack, rig, GOAL, "reach", 3, settings, watch, chooser=Foretelling())
+    chosen = run_episode(stack, rig, [GOAL], "reach", 3, settings, watch, chooser=Foretelling())
     assert chosen.plans >= 2
     ends = [*begins[1:], len(seen)]
     for one, begin, end in zip(foretold, begins, ends, strict=True):
@@ -106,7 +106,7 @@ def test_that_a_trial_foretells_the_episode_to_the_bit(stack):
             np.testing.assert_array_equal(one.hands.width[step], width)
             assert one.way_left[step] == left
     frames = len(seen)
-    run_episode(stack, rig, GOAL, "reach", 3, settings, watch)
+    run_episode(stack, rig, [GOAL], "reach", 3, settings, watch)
     for one, other in zip(seen[:frames], seen[frames:], strict=True):  # trials left no trace
         np.testing.assert_array_equal(one[0], other[0])
     rig.close()
@@ -124,5 +124,5 @@ def test_that_episodes_go_on_with_what_was_chosen(stack, choice):
             )
 
     chooser = make_chooser(choice, 3)
-    result = run_episode(stack, PaintedRig(), GOAL, "lift", 3, watch=watch, chooser=chooser)
+    result = run_episode(stack, PaintedRig(), [GOAL], "lift", 3, watch=watch, chooser=chooser)
     assert result.success and result.plans == len(chosen)

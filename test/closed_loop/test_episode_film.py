@@ -34,7 +34,7 @@ def test_that_a_film_shows_every_frame_once_at_the_episodes_pace(stack, tmp_path
         film(observation, report)
         seen[observation.stamp_ns] = observation.images["head"]
 
-    result = run_episode(stack, PaintedRig(), Goal("lift both hands"), "lift", 3, watch=watch)
+    result = run_episode(stack, PaintedRig(), [Goal("lift both hands")], "lift", 3, watch=watch)
     path = film.write(tmp_path, result, dt=0.2)
     assert path.name == "lift_3_success.mp4"
     rate, frames = frames_of(path)
@@ -59,7 +59,7 @@ def test_that_failures_are_filmed_or_all(stack, tmp_path, monkeypatch, everythin
         for seed in evaluation.seeds:
             monkeypatch.setattr(module._Worker, "evaluation", evaluation, raising=False)
             monkeypatch.setattr(rig, "succeeded", lambda s=seed: s % 2 == 1)
-            monkeypatch.setattr(type(rig), "time_limit_s", lambda *_: 0.5)
+            monkeypatch.setattr(type(rig), "time_limits_s", lambda *_: (0.5,))
             result = dataclasses.replace(module._run_seed(seed), latency_s={})
             assert results.setdefault(seed, result) == result
     films = sorted(path.name for path in tmp_path.iterdir())
@@ -68,7 +68,7 @@ def test_that_failures_are_filmed_or_all(stack, tmp_path, monkeypatch, everythin
 
 
 def test_that_the_disturbance_is_told_from_its_time_on(stack):
-    result = run_episode(stack, PaintedRig(), Goal("lift both hands"), "lift", 3)
+    result = run_episode(stack, PaintedRig(), [Goal("lift both hands")], "lift", 3)
     moved = Disturbed("object_moved", True, 0.62, "cube", "")
     result = dataclasses.replace(result, disturbed=moved)
     assert _disturbed(result, 0.6) == ""

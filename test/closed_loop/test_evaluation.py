@@ -8,7 +8,7 @@ from painted_rig import PaintedRig, open_painted_rig, write_config
 from wm_planner.assembly import load_config
 from wm_planner.closed_loop.evaluation import (
     Evaluation,
-    goal_for,
+    goals_for,
     open_simulated_rig,
     run_evaluation,
 )
@@ -77,9 +77,17 @@ def test_that_one_thread_is_used(config):
 
 def test_which_goal_is_given():
     rig = PaintedRig()
-    assert goal_for(rig, "lift", "task", 0).instruction == "lift both hands"
-    assert goal_for(rig, "lift", "none", 0).instruction is None
-    assert goal_for(rig, "lift", "wrong", 7).instruction == "go home"
+
+    def asked(task, instruction, seed=0):
+        return [goal.instruction for goal in goals_for(rig, task, instruction, seed)]
+
+    for instruction in ("task", "last", "together"):
+        assert asked("lift", instruction) == ["lift both hands"]
+    assert asked("lift", "none") == [None]
+    assert asked("lift", "wrong", 7) == ["go home"]
+    assert asked("lift_then_home", "task") == ["lift both hands", "go home"]
+    assert asked("lift_then_home", "last") == ["go home"]
+    assert asked("lift_then_home", "together") == ["lift both hands, then go home"]
 
 
 def test_that_a_real_rig_is_refused(monkeypatch):

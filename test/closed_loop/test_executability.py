@@ -22,14 +22,14 @@ def stack(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tested(stack):
     tester, rig = CandidateTester(every=2, steps=4, executed=2), PaintedRig()
-    result = run_episode(stack, rig, GOAL, "lift", 3, chooser=tester)
+    result = run_episode(stack, rig, [GOAL], "lift", 3, chooser=tester)
     return tester.tried, result, rig.commands
 
 
 def test_that_trying_changes_nothing(stack, tested):
     _, result, commands = tested
     rig = PaintedRig()
-    plain = run_episode(stack, rig, GOAL, "lift", 3)
+    plain = run_episode(stack, rig, [GOAL], "lift", 3)
     assert (plain.success, plain.plans) == (result.success, result.plans)
     for one, other in zip(commands, rig.commands, strict=True):
         np.testing.assert_array_equal(one.joint_position, other.joint_position)

@@ -88,3 +88,24 @@ def test_that_successes_are_counted_where_the_disturbance_happened():
     assert found["interval_95"] == pytest.approx(wilson_interval(1, 2))
     assert found["skipped"] == {"no hand came that far": 1}
     assert summarise([make_result()])["disturbed"] is None
+
+
+def test_that_what_physics_and_the_planner_saw_is_counted_goal_by_goal():
+    seen = [
+        ([1.0, 2.0], [1.4, 2.4]),  # both, in time
+        ([1.0, 2.0], [1.2]),  # the end was not noticed
+        ([3.0], [2.0, 2.5]),  # both too early, the second never done
+        ([], [0.5]),  # never done
+        ([], []),
+    ]
+    results = [
+        make_result(seed, len(done) == 2, done_s=done, seen_s=seen_s, retries=1)
+        for seed, (done, seen_s) in enumerate(seen)
+    ]
+    contents = summarise(results)
+    assert contents["by_goal"] == [
+        {"done": 3, "seen": 4, "both": 3, "early": 2},
+        {"done": 2, "seen": 2, "both": 1, "early": 1},
+    ]
+    assert contents["retries"] == 5
+    assert summarise([make_result(done_s=[1.0], seen_s=[1.0])])["by_goal"] is None

@@ -49,7 +49,7 @@ def evaluated(tmp_path_factory):
     for seed in (1, 2):
         record = EpisodeRecord(stack.world_model.spec)
         result = run_episode(
-            stack, PaintedRig(), Goal("lift both hands"), "lift", seed, watch=record
+            stack, PaintedRig(), [Goal("lift both hands")], "lift", seed, watch=record
         )
         record.write(folder, result)
     return folder, stack

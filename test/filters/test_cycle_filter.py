@@ -167,7 +167,7 @@ def test_dreams_whose_actions_were_replaced_cost_more(robot) -> None:
         simulated = model.simulate(window, hands, chunks, np.random.default_rng(2))
         return judge(robot, Resimulation(dreamed, simulated, newest[0])).measured
 
-    dreamed, own = dream(rig.instruction("pick_lift"))
+    dreamed, own = dream(rig.instructions("pick_lift")[0])
     targets = actions.integrate(hands, own.actions)
     drift = np.linspace(0.0, 0.1, spec.horizon)[:, None, None]  # (H, hands, axes)
     astray = replace(targets, position=targets.position + drift)

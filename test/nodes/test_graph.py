@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from painted_mujoco_rig import lifted_picture
+from painted_mujoco_rig import home_picture, lifted_picture
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from wm_planner.nodes import topics
 from wm_planner.nodes.task_client import TaskClient
+from wm_planner.types import Goal
 
 sys.path.insert(0, str(Path(__file__).parent))
 from graph_fixture import ESTOPPED, EXECUTING, HOLDING, STOPPED, Graph, graph_of, wait_for
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.slow
 STOP_S = 0.5
 STILL = 0.01  # rad; a servo with friction creeps the last bit to where it was told to hold
 #: The tiny models never call an instruction done, so this task goes on until it is ended.
-ENDLESS = "lift both hands"
+ENDLESS = Goal("lift both hands")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def graph(tmp_path_factory):
 def begin_endless_task(graph: Graph, timeout_s: float = 60.0):
     """Send a goal and wait until the arms follow a plan; returns when, and the pending result."""
     moment = time.time()
-    pending = graph.in_background(lambda: graph.client.run(ENDLESS, timeout_s=timeout_s))
+    pending = graph.in_background(lambda: graph.client.run([ENDLESS], timeout_s))
     began = wait_for(lambda: graph.ears.state_after(moment, EXECUTING), 30, "EXECUTING")
     return began, pending
 
@@ -53,11 +54,37 @@ def go_home(graph: Graph) -> None:
 
 
 def test_that_a_goal_is_reached_and_said_to_be(graph):
-    outcome = graph.client.run("", lifted_picture(), timeout_s=40.0)
+    outcome = graph.client.run([Goal(image=lifted_picture())], 40.0)
     assert outcome.outcome == "SUCCEEDED", outcome
     assert outcome.plans >= 1
     newest = graph.ears.plans[-1][1]
     assert newest.horizon == 0  # the plan was taken back: the arms come to a stop
+
+
+def test_that_goals_are_reached_one_after_the_other_and_the_one_that_fails_is_named(graph):
+    go_home(graph)
+    pursued: list[tuple[int, int, int]] = []
+
+    def note(feedback) -> None:
+        pursued.append((feedback.goal, feedback.goals, feedback.retries))
+
+    up, down = Goal(image=lifted_picture()), Goal(image=home_picture())
+    outcome = graph.client.run([up, down, up], 90.0, on_feedback=note)
+    assert outcome.outcome == "SUCCEEDED", outcome
+    assert outcome.reached == 3
+    assert outcome.message.startswith("sub-goal 3 of 3, a goal image: the last ")
+    assert [goal for goal, _, _ in pursued] == sorted(goal for goal, _, _ in pursued)
+    assert {goals for _, goals, _ in pursued} == {3}
+
+    impossible = graph.client.run([up, ENDLESS, down], 90.0, goal_timeouts_s=[0.0, 2.0, 0.0])
+    assert impossible.outcome == "TIMEOUT", impossible
+    assert impossible.reached == 1
+    assert impossible.message.startswith(
+        f"sub-goal 2 of 3, '{ENDLESS.instruction}': not reached within 2.0 s"
+    )
+    refused = graph.client.run([up, Goal()], 20.0)
+    assert refused.outcome == "REFUSED", refused
+    assert "goals[1] has neither an instruction nor an image" in refused.message
 
 
 def test_that_other_processes_see_and_set_parameters(graph):
@@ -81,7 +108,7 @@ def test_that_other_processes_see_and_set_parameters(graph):
 def test_that_a_second_client_is_refused_and_a_cancel_ends_the_first(graph):
     go_home(graph)
     _, (thread, results) = begin_endless_task(graph)
-    second = TaskClient(graph.node).run("go home", timeout_s=20.0)
+    second = TaskClient(graph.node).run([Goal("go home")], 20.0)
     assert second.outcome == "REFUSED", second
     cancelled = time.time()
     graph.client.cancel()
@@ -126,7 +153,7 @@ def test_that_the_emergency_stop_silences_everything_until_a_reset(graph, qualit
     answer = reset.call_async(Trigger.Request())
     wait_for(answer.done, 10, "an answer to the reset")
     assert answer.result().success
-    assert graph.client.run("", lifted_picture(), timeout_s=40.0).outcome == "SUCCEEDED"
+    assert graph.client.run([Goal(image=lifted_picture())], 40.0).outcome == "SUCCEEDED"
     graph.node.destroy_publisher(button)
 
 

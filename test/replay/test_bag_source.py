@@ -32,12 +32,13 @@ STEP_S = 0.2
 HEAD = {"head": ""}
 
 
-def task(log_ns: int, instruction: str, elapsed_s: float) -> Message:
+def task(log_ns: int, instruction: str, elapsed_s: float, goal: int = 0, goals: int = 1) -> Message:
     """How a planner reports on a task."""
     nan = float("nan")
     stamp = STORE.types["builtin_interfaces/msg/Time"](*divmod(log_ns, 10**9))
     message = STORE.types["wm_planner/msg/TaskProgress"](
-        stamp, instruction, "executing", nan, nan, 0, elapsed_s, False, nan, nan, 0.0, 0.0, nan,
+        stamp, goal, goals, 0, instruction, "executing", nan, nan, 0, elapsed_s, False, nan, nan,
+        0.0, 0.0, nan,
         [], np.zeros(0, np.uint32),
     )  # fmt: skip
     return log_ns, "/planner/task", message
@@ -131,9 +132,23 @@ def test_every_task_of_a_bag_is_a_recording_of_its_own(tmp_path) -> None:
     bag = write_bag(tmp_path / "bag", messages)
     data = imported(tmp_path / "set", bag)
     assert data.instruction.tolist() == data.task.tolist() == ["lift", "lower"]
-    assert data.origin is not None and data.origin.episodes == ("bag/task 1", "bag/task 2")
+    assert data.origin is not None and data.origin.episodes == ("bag/goal 1", "bag/goal 2")
     begin = data.joint_position[data.episode_offsets[1], 0] - joints_at(0.0)[0]
     assert begin == pytest.approx(3.0 * SPEED, abs=1e-5)
+
+
+def test_every_goal_of_a_task_is_a_recording_of_its_own(tmp_path) -> None:
+    messages = []
+    for log_ns, topic, message in run(6.0):
+        messages.append((log_ns, topic, message))
+        elapsed = (log_ns - START) * 1e-9
+        if topic == CAMERA.topic:
+            goal = int(elapsed >= 3.5)
+            messages.append(task(log_ns, ("lift", "lower")[goal], elapsed, goal, goals=2))
+    data = imported(tmp_path / "set", write_bag(tmp_path / "bag", messages))
+    assert data.instruction.tolist() == ["lift", "lower"]
+    begin = data.joint_position[data.episode_offsets[1], 0] - joints_at(0.0)[0]
+    assert begin == pytest.approx(3.5 * SPEED, abs=STEP_S * SPEED)
 
 
 def test_a_bag_that_lacks_something_is_skipped_with_the_reason(tmp_path, capsys) -> None:

@@ -63,8 +63,8 @@ def test_the_bag_of_a_real_humanoid_is_its_dataset_and_comes_back(tmp_path) -> N
     bag = tmp_path / "bags" / "episode_000000"
     same_episode(published, imported(tmp_path / "again", bag, rig=rig))
     with Bag(bag) as opened:
-        assignments = read_recorded_run(opened).assignments
-    assert [one.instruction for one in assignments] == published.instruction.tolist()
+        pursuits = read_recorded_run(opened).pursuits
+    assert [one.instruction for one in pursuits] == published.instruction.tolist()
 
 
 def test_another_robots_episode_is_refused(tmp_path) -> None:

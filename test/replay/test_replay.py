@@ -116,7 +116,14 @@ def test_the_bag_that_is_left_holds_what_was_recorded_and_what_was_planned(job, 
         assert [v.reason for v in report.verdicts] == [v["reason"] for v in cycle["verdicts"]]
 
 
-def recorded_by_a_planner(folder: Path, job: ReplayJob, result: dict, busy_s: float) -> Path:
+ONE_GOAL = {0: (0, 0, LIFT)}
+#: From which look on which goal was pursued: its index, failed attempts, instruction.
+TWO_GOALS = {0: (0, 0, LIFT), 7: (1, 0, "go home"), 13: (1, 1, "go home")}
+
+
+def recorded_by_a_planner(
+    folder: Path, job: ReplayJob, result: dict, busy_s: float, pursued: dict = ONE_GOAL
+) -> Path:
     """Turn a replay's bag into one that looks as if its planner had run on the robot."""
     messages = list(run())
     with Bag(job.folder / BAG) as left:
@@ -125,14 +132,16 @@ def recorded_by_a_planner(folder: Path, job: ReplayJob, result: dict, busy_s: fl
             messages.append((record.log_ns + round(busy_s * SECOND), topic, left.unpack(record)))
     kind = STORE.types["wm_planner/msg/TaskProgress"]
     stamp = STORE.types["builtin_interfaces/msg/Time"]
-    for stamp_ns, value in result["looks"]:
+    goals = max(goal for goal, _, _ in pursued.values()) + 1
+    for look, (stamp_ns, value) in enumerate(result["looks"]):
+        goal, retries, asked = pursued[max(begun for begun in pursued if begun <= look)]
         log_ns = stamp_ns + round(busy_s * SECOND)
         elapsed_s = (log_ns - START) / SECOND
         when, nan = stamp(*divmod(stamp_ns, SECOND)), float("nan")
         reached = (value, 0.8, 0, elapsed_s)
         drift = (False, nan, 2.9, nan, nan)
         reasons = (0.0, [], np.zeros(0, np.uint32))
-        progress = kind(when, LIFT, "executing", *reached, *drift, *reasons)
+        progress = kind(when, goal, goals, retries, asked, "executing", *reached, *drift, *reasons)
         messages.append((log_ns, "/planner/task", progress))
     return write_bag(folder, sorted(messages, key=lambda message: message[0]))
 
@@ -148,6 +157,32 @@ def test_recorded_plans_are_made_again_to_the_bit(tmp_path, job, result):
     assert again["recorded"]["only_recorded"] == again["recorded"]["only_replayed"] == 0
     assert [c["parts"] for c in again["cycles"]] == [c["parts"] for c in result["cycles"]]
     assert again["cycles"][0]["staleness_s"] == pytest.approx(0.05)
+
+
+def test_goals_are_pursued_from_the_frames_on_from_which_they_were_when_recorded(
+    tmp_path, job, result
+):
+    told = recorded_by_a_planner(tmp_path / "told", job, result, 0.05, TWO_GOALS)
+    asked = replace(job, bag=told, folder=tmp_path / "first", instruction=None)
+    first = replay_bag(asked)
+    assert first["instructions"] == [f"{LIFT}, then go home"]
+    looks = [stamp_ns for stamp_ns, _ in first["looks"]]
+    turns = [c["stamp_ns"] for c in first["cycles"] if c["reason"] == "NEW_GOAL"]
+    assert turns == [looks[0], looks[7], looks[13]]
+    # As if they had been planned for on the robot: the same to the bit, and not so for one goal.
+    for pursued, same in ((TWO_GOALS, True), (ONE_GOAL, False)):
+        folder = tmp_path / str(same)
+        recorded = recorded_by_a_planner(folder / "bag", asked, first, 0.05, pursued)
+        again = replay_bag(
+            replace(
+                asked,
+                bag=recorded,
+                folder=folder / "again",
+                latency=LatencySettings(latency="recorded"),
+            )
+        )
+        found = again["recorded"]
+        assert (found["identical"] == found["compared"] == first["plans"]) == same
 
 
 def test_a_recorded_plan_that_differs_is_found_and_what_differs_is_named(tmp_path, job, result):

@@ -10,6 +10,7 @@ from tiny_models import picture
 
 from wm_planner import actions
 from wm_planner.task.goal_monitor import GoalMonitor, GoalMonitorSettings
+from wm_planner.task.sub_goals import SubGoals
 from wm_planner.task.task_runner import Outcome, TaskRunner, TaskSettings
 from wm_planner.types import Goal, Plan, ReplanReason
 
@@ -24,9 +25,12 @@ def stack(tmp_path_factory):
 
 
 def runner(stack, goal: Goal | None = None, timeout_s: float = 10.0) -> TaskRunner:
-    return TaskRunner(
-        stack.planner, goal or Goal("lift both hands"), NOW, timeout_s, seed=5, look_ahead_s=0.1
-    )
+    return sequence(stack, [goal or Goal("lift both hands")], timeout_s)
+
+
+def sequence(stack, goals, timeout_s=0.0, **more) -> TaskRunner:
+    goals = SubGoals(stack.world_model, goals, NOW, **more)
+    return TaskRunner(stack.planner, goals, NOW, timeout_s, seed=5, look_ahead_s=0.1)
 
 
 def test_that_it_plans_at_once_and_then_when_the_steps_to_execute_are_over(stack):

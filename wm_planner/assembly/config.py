@@ -16,10 +16,11 @@ from wm_planner.robot.strict_yaml import Section, read
 from wm_planner.settings import from_mapping
 from wm_planner.share_folder import share_folder
 from wm_planner.task.replanning import ReplanningSettings
+from wm_planner.task.sub_goals import SubGoalSettings
 
 KEYS = (
     *("rig", "world_model", "inverse_dynamics", "onnx"),
-    *("filters", "scorers", "planner", "replanning", "executor"),
+    *("filters", "scorers", "planner", "replanning", "goals", "executor"),
 )
 
 
@@ -45,6 +46,7 @@ class StackConfig:
         scorers: settings dataclasses by name, in order.
         planner: settings of the planner.
         replanning: when and how a plan follows another one.
+        goals: when a goal counts as reached, and how often it is tried.
         executor: settings of the executor.
     """
 
@@ -56,6 +58,7 @@ class StackConfig:
     scorers: Mapping[str, Any]
     planner: PlannerSettings
     replanning: ReplanningSettings
+    goals: SubGoalSettings
     executor: ExecutorSettings
 
     def without_hurry(self) -> StackConfig:
@@ -86,6 +89,7 @@ def load_config(path: Path | None = None) -> StackConfig:
         scorers=_components(top, "scorers"),
         planner=from_mapping(PlannerSettings, _optional(top, "planner")),
         replanning=from_mapping(ReplanningSettings, _optional(top, "replanning")),
+        goals=from_mapping(SubGoalSettings, _optional(top, "goals")),
         executor=from_mapping(ExecutorSettings, _optional(top, "executor")),
     )
 

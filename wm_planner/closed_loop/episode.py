@@ -7,10 +7,13 @@ measured joints and the goal.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+
+import numpy as np
 
 from wm_planner.assembly import Stack
 from wm_planner.closed_loop.acting import act
@@ -24,6 +27,7 @@ from wm_planner.rigs.disturbance import Disturbance, Disturbed
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.settings import setting
 from wm_planner.task.replanning import Replanning, ReplanningSettings
+from wm_planner.task.sub_goals import SubGoals
 from wm_planner.types import Command, Goal, Observation, Plan
 
 Watcher = Callable[[Observation, PlanReport | None], None]
@@ -40,7 +44,7 @@ class EpisodeSettings:
         2, minimum=1, maximum=100, help="Frames in a row on which physics must say success."
     )
     no_plan_limit: int = setting(
-        10, minimum=1, maximum=1000, help="Plans in a row that may fail before giving up."
+        10, minimum=1, maximum=1000, help="Plans in a row that may fail before an attempt has."
     )
     latency_s: float = setting(
         0.0, unit="s", minimum=0.0, maximum=60.0, help="Simulated time that every plan takes."
@@ -66,6 +70,9 @@ class EpisodeResult:
             plan.
         commands: set points that were sent.
         limit_violations: those that broke a limit of a joint or more, by the independent check.
+        done_s: when physics saw each goal done, in their order, s; those that were not are absent.
+        seen_s: when the planner saw each goal that it was given reached, likewise.
+        retries: attempts at goals that were followed by another one.
     """
 
     task: str
@@ -84,12 +91,15 @@ class EpisodeResult:
     drifted_s: list[float] = field(default_factory=list)
     commands: int = 0
     limit_violations: int = 0
+    done_s: list[float] = field(default_factory=list)
+    seen_s: list[float] = field(default_factory=list)
+    retries: int = 0
 
 
 def run_episode(
     stack: Stack,
     rig: SimulatedRig,
-    goal: Goal,
+    goals: Sequence[Goal],
     task: str,
     seed: int,
     settings: EpisodeSettings | None = None,
@@ -102,7 +112,8 @@ def run_episode(
     Args:
         stack: what plans.
         rig: where; it is reset first.
-        goal: what the planner is asked for.
+        goals: what the planner is asked for, one after the other; it goes on to the next one where
+            it sees one reached, whatever physics says.
         task: scene and success test.
         seed: fixes the scene and, with the frames' stamps, all randomness of the planner.
         settings: None for the defaults.
@@ -114,14 +125,18 @@ def run_episode(
     rig.reset(task, seed)
     if disturbance:
         rig.disturb(disturbance, seed)
-    limit_s = settings.time_limit_s or rig.time_limit_s(task)
-    episode = _Episode(stack, rig, goal, seed, settings, watch, chooser)
+    limits_s, tries = rig.time_limits_s(task), stack.config.goals.subgoal_retries + 1
+    limit_s = settings.time_limit_s or sum(limits_s) * tries
+    # Where the task has as many goals as are asked for, each has its own time.
+    own = limits_s if len(goals) == len(limits_s) > 1 else [limit_s] * len(goals)
+    episode = _Episode(stack, rig, goals, own, seed, settings, watch, chooser)
     steps_in_a_row = 0
     end = "time limit"
     while rig.time_ns * 1e-9 < limit_s:
         episode.look_and_plan()
-        if episode.failures >= settings.no_plan_limit:
-            end = "no plan"
+        failed = episode.failed()
+        if failed:
+            end = failed
             break
         if episode.stopped:
             end = "drift"
@@ -134,7 +149,7 @@ def run_episode(
     return EpisodeResult(
         task=task,
         seed=seed,
-        instruction=goal.instruction,
+        instruction=", then ".join(g.instruction for g in goals if g.instruction) or None,
         success=end == "success",
         end=end,
         duration_s=rig.time_ns * 1e-9,
@@ -148,6 +163,9 @@ def run_episode(
         drifted_s=episode.drifted_s,
         commands=episode.check.commands,
         limit_violations=episode.check.violations,
+        done_s=episode.done_s,
+        seen_s=episode.seen_s,
+        retries=episode.goals.attempts - 1 - episode.goals.reached,
     )
 
 
@@ -157,7 +175,8 @@ class _Episode:
 
     stack: Stack
     rig: SimulatedRig
-    goal: Goal
+    asked: Sequence[Goal]
+    limits_s: Sequence[float]
     seed: int
     settings: EpisodeSettings
     watch: Watcher | None
@@ -170,6 +189,8 @@ class _Episode:
     refusals: Counter[str] = field(default_factory=Counter)
     latency_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     drifted_s: list[float] = field(default_factory=list)
+    done_s: list[float] = field(default_factory=list)
+    seen_s: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         spec, config = self.stack.world_model.spec, self.stack.config
@@ -178,8 +199,10 @@ class _Episode:
         self.executor = Executor(self.stack.robot, config.executor)
         look_ahead_s = config.executor.look_ahead_s
         self.replanning = Replanning(
-            self.stack.planner, self.goal, self.seed, look_ahead_s, self._choose
+            self.stack.planner, self.asked[0], self.seed, look_ahead_s, self._choose
         )
+        model, begun_ns = self.stack.world_model, self.rig.time_ns
+        self.goals = SubGoals(model, self.asked, begun_ns, timeouts_s=self.limits_s)
         self.commands: deque[Command] = deque()
         self.check = CommandCheck(self.stack.rig_description)
         self._on_its_way: tuple[int, PlanReport] | None = None
@@ -193,6 +216,7 @@ class _Episode:
             return
         model, settings = self.stack.world_model, self.stack.config.replanning
         latent = model.look(window.images[model.spec.camera][-1:])[0]
+        self._see_goal(latent, window.newest_stamp_ns)
         reason = self.replanning.due(latent, window.newest_stamp_ns, settings)
         self._note_drift(settings)
         if self.stopped or reason is None:
@@ -217,8 +241,21 @@ class _Episode:
             self.check.take(command)
         self._receive()
         self.observation = self._look()
+        self.done_s += [self.rig.time_ns * 1e-9] * (self.rig.goals_done - len(self.done_s))
         if self.watch:
             self.watch(self.observation, None)
+
+    def _see_goal(self, latent: np.ndarray, stamp_ns: int) -> None:
+        """Turn to the next goal where the planner sees this one reached."""
+        goals = self.goals
+        if goals.done:
+            return
+        goals.read(latent, stamp_ns, self.rig.time_ns, self.stack.config.goals)
+        if goals.reached > len(self.seen_s):
+            self.seen_s.append(stamp_ns * 1e-9)
+            if not goals.done:  # else physics has the last word
+                self.failures = 0
+                self.replanning.pursue(goals.goal)
 
     def _receive(self) -> None:
         """Hand a plan to the executor once its time has passed.
@@ -243,6 +280,18 @@ class _Episode:
             return
         self.plans += 1
         self.failures = 0
+
+    def failed(self) -> str:
+        """Begin another attempt where this one has failed; where there is none, say why."""
+        goals, now_ns = self.goals, self.rig.time_ns
+        over = not goals.done and goals.overdue_s(now_ns, math.inf) is not None
+        why = "time limit" if over else ""
+        why = "no plan" if self.failures >= self.settings.no_plan_limit else why
+        if not why or goals.done or not goals.retry(now_ns, self.stack.config.goals):
+            return why
+        self.failures = 0
+        self.replanning.pursue(goals.goal)
+        return ""
 
     def _note_drift(self, settings: ReplanningSettings) -> None:
         drift, plan = self.replanning.drift, self.replanning.plan

@@ -31,7 +31,7 @@ from wm_planner.worker_process import end_with_parent, leave_interrupts_to_paren
 
 FIRST_TEST_SEED = 1_000_000  # training and validation seeds are below
 VALIDATION_SEEDS = range(900_000, FIRST_TEST_SEED)
-INSTRUCTIONS = ("task", "none", "wrong")
+INSTRUCTIONS = ("task", "last", "together", "none", "wrong")
 THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 OpenRig = Callable[[RigDescription], SimulatedRig]
@@ -47,8 +47,7 @@ class Evaluation:
         task: scene and success test.
         episodes: how many.
         seed: of the first; one per episode from there on.
-        instruction: "task" for the task's own, "none", or "wrong" for those of the other tasks
-            in turn.
+        instruction: what is asked for, see `goals_for`.
         untrained: models that get fresh random weights.
         disturbance: what goes wrong once in every episode; None for nothing.
         films: folder for a video of every episode that failed; None for none.
@@ -115,14 +114,27 @@ def open_simulated_rig(name: str, description: RigDescription) -> SimulatedRig:
     return rig
 
 
-def goal_for(rig: SimulatedRig, task: str, instruction: str, seed: int) -> Goal:
-    """Return what the planner is asked for; `instruction` as in `Evaluation`."""
+def goals_for(rig: SimulatedRig, task: str, instruction: str, seed: int) -> tuple[Goal, ...]:
+    """Return what the planner is asked for.
+
+    Args:
+        rig: knows the tasks.
+        task: the one that is judged.
+        instruction: "task" for its own, one after the other where it has several; "last" for the
+            last of these alone, "together" for all of them in one sentence; "none"; or "wrong" for
+            those of the other tasks in turn.
+        seed: of the episode.
+    """
+    own = rig.instructions(task)
     if instruction == "none":
-        return Goal()
+        return (Goal(),)
     if instruction == "wrong":
-        others = [other for other in rig.tasks if other != task]
-        return Goal(rig.instruction(others[seed % len(others)]))
-    return Goal(rig.instruction(task))
+        asked = (rig.instructions(other) for other in rig.tasks)
+        others = [other[0] for other in asked if len(other) == 1 and other[0] not in own]
+        return (Goal(others[seed % len(others)]),)
+    if instruction == "together":
+        return (Goal(", then ".join(own)),)
+    return tuple(Goal(one) for one in (own[-1:] if instruction == "last" else own))
 
 
 def run_evaluation(
@@ -184,7 +196,7 @@ def _run_seed(seed: int) -> EpisodeResult:
     if _Worker.stack is None:  # here and not at the start, so that errors reach the parent
         _Worker.stack = assemble(evaluation.config, evaluation.untrained)
         _Worker.rig = evaluation.open_rig(_Worker.stack.rig_description)
-    goal = goal_for(_Worker.rig, evaluation.task, evaluation.instruction, seed)
+    goals = goals_for(_Worker.rig, evaluation.task, evaluation.instruction, seed)
     spec = _Worker.stack.world_model.spec
     film = EpisodeFilm(spec.camera) if evaluation.films else None
     record = EpisodeRecord(spec) if evaluation.films and evaluation.dreams else None
@@ -195,7 +207,7 @@ def _run_seed(seed: int) -> EpisodeResult:
                 watcher(observation, report)
 
     result = run_episode(
-        *(_Worker.stack, _Worker.rig, goal, evaluation.task, seed),
+        *(_Worker.stack, _Worker.rig, goals, evaluation.task, seed),
         settings=EpisodeSettings(latency_s=evaluation.latency_s),
         watch=watch,
         disturbance=evaluation.disturbance,

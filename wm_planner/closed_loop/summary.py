@@ -59,6 +59,8 @@ def summarise(results: Sequence[EpisodeResult]) -> dict[str, Any]:
         "limit_violations": sum(result.limit_violations for result in results),
         "drifted": sum(len(result.drifted_s) for result in results),
         "disturbed": _disturbed(results),
+        "retries": sum(result.retries for result in results),
+        "by_goal": _by_goal(results),
         "latency_ms": {
             stage: {
                 "p50": round(float(np.percentile(values, 50)) * 1e3, 3),
@@ -86,6 +88,28 @@ def _disturbed(results: Sequence[EpisodeResult]) -> dict[str, Any] | None:
         "noticed_after_s": round(float(np.median(delays)), 3) if delays else None,
         "skipped": dict(skipped.most_common()),
     }
+
+
+def _by_goal(results: Sequence[EpisodeResult]) -> list[dict[str, int]] | None:
+    """What physics saw done, and the planner reached, of each goal; None where there is but one.
+
+    An episode ends soon after physics has seen the last goal done, so the planner may not have.
+    """
+    count = max((max(len(r.done_s), len(r.seen_s)) for r in results), default=0)
+    if count < 2:
+        return None
+    rows = []
+    for goal in range(count):
+        done = [r.done_s[goal] if goal < len(r.done_s) else math.inf for r in results]
+        seen = [r.seen_s[goal] if goal < len(r.seen_s) else math.inf for r in results]
+        pairs = list(zip(done, seen, strict=True))
+        rows.append({
+            "done": sum(d < math.inf for d in done),
+            "seen": sum(s < math.inf for s in seen),
+            "both": sum(d < math.inf and s < math.inf for d, s in pairs),
+            "early": sum(s < d for d, s in pairs),
+        })  # fmt: skip
+    return rows
 
 
 def _noticed_s(result: EpisodeResult) -> float | None:

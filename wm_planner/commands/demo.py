@@ -30,7 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line."""
     add_graph_arguments(parser, task="tray_lift")
     parser.set_defaults(real_time_factor=None)  # as fast as this machine plans in time
-    parser.add_argument("--instruction", help="what is asked for; the task's usual words if absent")
+    parser.add_argument(
+        "--instruction",
+        action="append",
+        help="what is asked for; may be repeated: one after the other; the task's usual words if "
+        "absent",
+    )
     parser.add_argument("--timeout", type=float, default=60.0, help="longest duration [s]")
     parser.add_argument("--out", type=Path, help="folder to leave; runs/<time>-demo if absent")
 
@@ -38,13 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 where the task succeeded, 1 where it did not."""
     from wm_planner.assembly import load_bundles, load_config
-    from wm_planner.rigs.tasks import TASKS
+    from wm_planner.rigs.tasks import LONG_TASKS, TASKS
     from wm_planner.robot.rig_description import find_rig
 
-    if args.task not in TASKS:
-        raise ConfigurationError(f"task: got {args.task!r}, expected one of {', '.join(TASKS)}")
+    tasks = {**TASKS, **LONG_TASKS}
+    if args.task not in tasks:
+        raise ConfigurationError(f"task: got {args.task!r}, expected one of {', '.join(tasks)}")
     if args.instruction is None:
-        args.instruction = TASKS[args.task].instructions[0]
+        args.instruction = [part.instructions[0] for part in tasks[args.task].parts]
     # What would only fail once everything runs is looked at first.
     config = load_config(Path(args.config).resolve() if args.config else None)
     rig = find_rig(config.rig)
@@ -110,7 +116,7 @@ def _act(args: argparse.Namespace, rig: RigDescription, folder: Path) -> dict[st
         if not supervisor.wait_until_ready(READY_TIMEOUT_S):
             why = supervisor.manager.problem or "its nodes did not answer"
             raise RigError(f"the graph did not come up: {why}; see {folder}/logs")
-        progress.say(f"“{args.instruction}”")
+        progress.say(f"“{', then '.join(args.instruction)}”")
         result = run_recorded_task(
             context,
             rig,
@@ -124,11 +130,13 @@ def _act(args: argparse.Namespace, rig: RigDescription, folder: Path) -> dict[st
         restarts = {name: kept.restarts for name, kept in supervisor.keeper.kept.items()}
     return {
         "task": args.task,
-        "instruction": args.instruction,
+        "instruction": ", then ".join(args.instruction),
         "seed": args.seed,
         "success": result.success,
         "outcome": result.outcome.outcome,
         "message": result.outcome.message,
+        "goals": len(args.instruction),
+        "reached": result.outcome.reached,
         "duration_s": round(result.outcome.duration_s, 3),
         "plans": result.outcome.plans,
         "restarts": sum(restarts.values()),

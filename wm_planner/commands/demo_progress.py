@@ -58,7 +58,8 @@ class DemoProgress:
         """Show the planner's feedback (ExecuteTask.Feedback)."""
         value = "" if math.isnan(message.value) else f", value {message.value:.2f}"
         rejected = f", rejected {message.rejected_by_reason}" if message.rejected_by_reason else ""
-        news = f"{message.stage}, plan {message.plan_id}{value}{rejected}"
+        several = f"goal {message.goal + 1} of {message.goals}, " if message.goals > 1 else ""
+        news = f"{several}{message.stage}, plan {message.plan_id}{value}{rejected}"
         self._bar.update(self._task, completed=message.elapsed_s, news=news)
         now = time.monotonic()
         if not self._console.is_terminal and now - self._told_s >= PLAIN_PERIOD_S:

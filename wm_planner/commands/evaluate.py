@@ -56,8 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--instruction",
         default="task",
-        choices=("task", "none", "wrong"),
-        help="ask for the task, for nothing, or for other tasks in turn (default: task)",
+        choices=("task", "last", "together", "none", "wrong"),
+        help="ask for the task, goal after goal where it has several; for the last of these only; "
+        "for all in one sentence; for nothing; for other tasks in turn (default: task)",
     )
     parser.add_argument(
         "--choose",
@@ -168,7 +169,7 @@ def question(evaluation: Evaluation) -> dict[str, Any]:
     from wm_planner.assembly import assemble
     from wm_planner.errors import UnknownNameError
 
-    disturbance = evaluation.disturbance
+    disturbance, goals = evaluation.disturbance, evaluation.config.goals
     stack = assemble(evaluation.config, evaluation.untrained)  # refuses what does not fit, early
     rig = evaluation.open_rig(stack.rig_description)
     try:
@@ -188,6 +189,7 @@ def question(evaluation: Evaluation) -> dict[str, Any]:
         "execute_steps": evaluation.config.planner.execute_steps,
         "latency_s": evaluation.latency_s,
         "replanning": dataclasses.asdict(evaluation.config.replanning),
+        "goals": None if goals == type(goals)() else dataclasses.asdict(goals),
         "instruction": evaluation.instruction,
         "untrained": list(evaluation.untrained),
         "disturbance": dataclasses.asdict(disturbance) if disturbance else None,
@@ -214,6 +216,11 @@ def tell(contents: dict[str, Any]) -> str:
         f"  plans: {contents['plans']}, without one accepted candidate: {contents['no_plans']}",
         f"  limit violations: {contents['limit_violations']} of {contents['commands']} commands",
     ]
+    for index, goal in enumerate(contents["by_goal"] or (), start=1):
+        lines.append(
+            f"  goal {index}: done {goal['done']}, seen by the planner {goal['seen']}, "
+            f"both {goal['both']}; seen before it was done {goal['early']}"
+        )
     if contents["disturbed"]:
         lines.append(f"  {_tell_disturbed(contents)}")
     for name in ("replans", "rejections", "refusals"):

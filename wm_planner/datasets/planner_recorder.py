@@ -82,12 +82,12 @@ def record_planner_episode(
     rig.reset(task, seed)
     instruction = str(generator.choice(rig.task.instructions))
     rest = {name: rig.object_position(name)[2] for name in rig.movable}
-    most = int(PLANNED_SHARE * rig.time_limit_s(task) / stack.world_model.spec.dt)
+    most = int(PLANNED_SHARE * sum(rig.time_limits_s(task)) / stack.world_model.spec.dt)
     frames = int(generator.integers(FIRST_STEPS, max(most, FIRST_STEPS), endpoint=True))
     watched = _Watched(stack, rig)
     limit = EpisodeSettings(time_limit_s=frames * stack.world_model.spec.dt)
-    goal = Goal(instruction)
-    result = run_episode(stack, watched, goal, task, seed, limit, watched.see, disturbance)  # type: ignore[arg-type]
+    goals = [Goal(instruction)]
+    result = run_episode(stack, watched, goals, task, seed, limit, watched.see, disturbance)  # type: ignore[arg-type]
     rig.suspend_disturbance()
     rows = watched.rows
     for row in rows:

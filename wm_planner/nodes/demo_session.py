@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from wm_planner.nodes.recorder import Recorder
 from wm_planner.nodes.task_client import TaskClient, TaskOutcome
 from wm_planner.nodes.topics import RELIABLE_QOS, SUCCESS_TOPIC
 from wm_planner.robot.rig_description import RigDescription
+from wm_planner.types import Goal
 
 #: The task may end itself; where physics says for this long that it is done, we end it.
 DONE_FOR_S = 2.0
@@ -76,18 +77,18 @@ def run_recorded_task(
     context: Context,
     rig: RigDescription,
     bag: Path,
-    instruction: str,
+    instructions: Sequence[str],
     timeout_s: float,
     simulated_time: bool,
     on_feedback: Callable[[Any], None],
 ) -> DemoResult:
-    """Send a goal to the running graph and record until a moment after its end.
+    """Send goals to the running graph and record until a moment after its end.
 
     Args:
         context: of the caller.
         rig: whose topics are recorded.
         bag: folder to write.
-        instruction: what is asked for.
+        instructions: what is asked for, one after the other.
         timeout_s: for the planner.
         simulated_time: whether the graph runs on /clock.
         on_feedback: called with the action's feedback messages.
@@ -115,7 +116,8 @@ def run_recorded_task(
     thread = threading.Thread(target=spin, name="demo-ros", daemon=True)
     thread.start()
     try:
-        outcome = client.run(instruction, timeout_s=timeout_s, on_feedback=end_when_done)
+        goals = [Goal(instruction) for instruction in instructions]
+        outcome = client.run(goals, timeout_s, on_feedback=end_when_done)
         if ended_by_judge.is_set() and outcome.outcome == "CANCELED":
             seen = f"physics saw it done for {DONE_FOR_S:.0f} s, which the planner had not noticed"
             outcome = replace(outcome, message=seen)

@@ -1,10 +1,11 @@
-"""The action `execute_task`: one client at a time, feedback, cancel, a typed result."""
+"""The action `execute_task`: goals in, one client at a time, feedback, cancel, a typed result."""
 
 from __future__ import annotations
 
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,22 @@ from rclpy.node import Node
 
 from wm_planner.action import ExecuteTask
 from wm_planner.errors import DataError, WmPlannerError
-from wm_planner.messages.images import image_from_message
+from wm_planner.nodes.conversions.stages import goal_from_message
 from wm_planner.nodes.topics import EXECUTE_TASK_ACTION
-from wm_planner.task.task_runner import Outcome, TaskRunner, TaskStatus
+from wm_planner.task.task_runner import Outcome, TaskRunner
 from wm_planner.types import Goal, Plan
 
 FEEDBACK_PERIOD_S = 0.2
+
+
+@dataclass(frozen=True)
+class TaskRequest:
+    """What a client asks for; as in ExecuteTask.action."""
+
+    goals: tuple[Goal, ...]
+    first: int
+    goal_timeouts_s: tuple[float, ...]
+    timeout_s: float
 
 
 class ExecuteTaskServer:
@@ -28,7 +39,7 @@ class ExecuteTaskServer:
     Args:
         node: owns the action server.
         ready: whether goals can be served now; otherwise they are refused at the door.
-        begin: starts a task for a goal and its time limit in s; raises to refuse it.
+        begin: starts a task; raises to refuse it.
         proceed: called while a task runs, several times a second; ends it where that is due.
         finish: stops the arms; called once after every task.
     """
@@ -37,7 +48,7 @@ class ExecuteTaskServer:
         self,
         node: Node,
         ready: Callable[[], bool],
-        begin: Callable[[Goal, float], TaskRunner],
+        begin: Callable[[TaskRequest], TaskRunner],
         proceed: Callable[[TaskRunner], None],
         finish: Callable[[TaskRunner], None],
     ) -> None:
@@ -72,9 +83,8 @@ class ExecuteTaskServer:
             self._busy.release()
 
     def _serve(self, handle: Any) -> Any:
-        request = handle.request
         try:
-            task = self._begin(_goal(request), request.timeout_s)
+            task = self._begin(_read(handle.request))
         except WmPlannerError as error:
             handle.abort()
             return ExecuteTask.Result(outcome=ExecuteTask.Result.REFUSED, message=str(error))
@@ -88,7 +98,7 @@ class ExecuteTaskServer:
                     task.end(Outcome.STOPPED, "the planner was deactivated")
                 self._proceed(task)
                 elapsed_s = (self._now_ns() - begun_ns) * 1e-9
-                handle.publish_feedback(_feedback(task.status, elapsed_s))
+                handle.publish_feedback(_feedback(task, elapsed_s))
                 pause.wait(FEEDBACK_PERIOD_S)
         finally:
             self._finish(task)
@@ -103,6 +113,7 @@ class ExecuteTaskServer:
         return ExecuteTask.Result(
             outcome=getattr(ExecuteTask.Result, outcome.value),
             message=task.status.message,
+            reached=task.goals.reached,
             duration_s=(self._now_ns() - begun_ns) * 1e-9,
             plans=task.status.plans,
         )
@@ -111,17 +122,33 @@ class ExecuteTaskServer:
         return int(self._node.get_clock().now().nanoseconds)
 
 
-def _goal(request: Any) -> Goal:
-    image = image_from_message(request.goal_image) if len(request.goal_image.data) else None
-    if not request.instruction and image is None:
-        raise DataError("the goal has neither an instruction nor a goal image")
-    return Goal(request.instruction or None, image)
+def _read(request: Any) -> TaskRequest:
+    goals = tuple(goal_from_message(goal) for goal in request.goals)
+    if not goals:
+        raise DataError("goals is empty, expected at least one")
+    for index, goal in enumerate(goals):
+        if goal.instruction is None and goal.image is None:
+            raise DataError(f"goals[{index}] has neither an instruction nor an image")
+    timeouts_s = tuple(request.goal_timeouts_s)
+    if timeouts_s and len(timeouts_s) != len(goals):
+        raise DataError(
+            f"goal_timeouts_s has {len(timeouts_s)} entries, expected {len(goals)} (one for each "
+            "goal) or none"
+        )
+    if request.first >= len(goals):
+        raise DataError(f"first is {request.first}, expected less than {len(goals)}, the goals")
+    return TaskRequest(goals, request.first, timeouts_s, request.timeout_s)
 
 
-def _feedback(status: TaskStatus, elapsed_s: float) -> Any:
+def _feedback(task: TaskRunner, elapsed_s: float) -> Any:
+    status, goals = task.status, task.goals
     report, reading = status.report, status.reading
     feedback = ExecuteTask.Feedback(
         stage=status.stage,
+        goal=goals.reached,
+        goals=len(goals.goals),
+        retries=goals.retries,
+        instruction=goals.goal.instruction or "",
         plans=status.plans,
         elapsed_s=elapsed_s,
         best_score=math.nan,

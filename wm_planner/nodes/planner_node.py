@@ -16,7 +16,7 @@ from wm_planner.messages.images import image_from_message
 from wm_planner.messages.plans import command_from_message
 from wm_planner.nodes import topics
 from wm_planner.nodes.configured import declare_config, read_config
-from wm_planner.nodes.execute_task_server import ExecuteTaskServer
+from wm_planner.nodes.execute_task_server import ExecuteTaskServer, TaskRequest
 from wm_planner.nodes.heartbeat import FAST_PERIOD_S
 from wm_planner.nodes.mailbox import Mailbox
 from wm_planner.nodes.parameters import Parameters
@@ -29,8 +29,9 @@ from wm_planner.observing.observation_assembler import ObservationAssembler
 from wm_planner.planner import Planner, PlannerSettings
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.robot.robot_model import RobotModel
+from wm_planner.task.sub_goals import SubGoals
 from wm_planner.task.task_runner import Outcome, TaskRunner, TaskSettings
-from wm_planner.types import Goal, ReplanReason
+from wm_planner.types import ReplanReason
 
 
 class PlannerNode(StageNode):
@@ -46,7 +47,8 @@ class PlannerNode(StageNode):
         self.declare_parameter("seed", 0)
         self._local = stages
         self._planning = Parameters(self, PlannerSettings, self._configured("planner"))
-        self._tasks = Parameters(self, TaskSettings, self._configured("replanning"))
+        configured = {**self._configured("replanning"), **self._configured("goals")}
+        self._tasks = Parameters(self, TaskSettings, configured)
         self._task: TaskRunner | None = None
         self._heard: list[Any] = []
         self._sent: PlannerPublishers | None = None
@@ -128,11 +130,17 @@ class PlannerNode(StageNode):
             self._mailbox.put(lambda: self._cycle(task))
 
     # -- the task: called by the action server's thread -------------------------------------------
-    def _begin(self, goal: Goal, timeout_s: float) -> TaskRunner:
+    def _begin(self, request: TaskRequest) -> TaskRunner:
         self._planner.settings = self._planning.current
-        seed = self.get_parameter("seed").value
-        now_ns = self.get_clock().now().nanoseconds
-        self._task = TaskRunner(self._planner, goal, now_ns, timeout_s, seed, self._look_ahead_s)
+        now_ns, seed = self.get_clock().now().nanoseconds, self.get_parameter("seed").value
+        goals = SubGoals(
+            *(self._planner.world_model, request.goals, now_ns),
+            first=request.first,
+            timeouts_s=request.goal_timeouts_s,
+        )
+        self._task = TaskRunner(
+            self._planner, goals, now_ns, request.timeout_s, seed, self._look_ahead_s
+        )
         return self._task
 
     def _proceed(self, task: TaskRunner) -> None:

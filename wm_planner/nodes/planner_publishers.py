@@ -58,10 +58,13 @@ class PlannerPublishers:
         status, reading, drift = task.status, task.status.reading, task.status.drift
         reasons = task.replanning.reasons
         now_ns = self._node.get_clock().now().nanoseconds
-        asked = task.goal.instruction
+        goals, asked = task.goals, task.goals.goal.instruction
         self._progress.publish(
             msg.TaskProgress(
                 stamp=to_stamp(stamp_ns),
+                goal=goals.reached,
+                goals=len(goals.goals),
+                retries=goals.retries,
                 instruction=asked or "",
                 stage=status.stage,
                 value=math.nan if reading is None else reading.value,

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from rclpy.action.client import ActionClient
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 
 from wm_planner.action import ExecuteTask
-from wm_planner.nodes.conversions.images import image_to_message
+from wm_planner.nodes.conversions.stages import goal_to_message
 from wm_planner.nodes.heartbeat import HeartbeatWatch
 from wm_planner.nodes.topics import EXECUTE_TASK_ACTION
+from wm_planner.types import Goal
 
 POLL_S = 0.1
 ATTEMPTS = 3
@@ -38,13 +38,15 @@ class TaskOutcome:
     Attributes:
         outcome: SUCCEEDED, TIMEOUT, ... as in ExecuteTask.action; LOST where nobody could tell.
         message: one line for a person.
+        reached: goals that were reached; where not all were, the one with this index failed.
         duration_s: while planners worked on it, s on the ROS clock.
         plans: how many were executed.
-        attempts: how often the goal was sent, more than once after a restart of the planner.
+        attempts: how often the goals were sent, more than once after a restart of the planner.
     """
 
     outcome: str
     message: str
+    reached: int
     duration_s: float
     plans: int
     attempts: int
@@ -74,40 +76,47 @@ class TaskClient:
 
     def run(
         self,
-        instruction: str,
-        image: np.ndarray | None = None,
+        goals: Sequence[Goal],
         timeout_s: float = 60.0,
+        goal_timeouts_s: Sequence[float] = (),
         on_feedback: Callable[[Any], None] = lambda feedback: None,
     ) -> TaskOutcome:
-        """Send the goal and wait.
+        """Send the goals and wait. A planner that was restarted goes on with the one it was at.
 
         Args:
-            instruction: empty for none.
-            image: picture of the end, (h, w, 3) uint8 RGB, or None.
+            goals: to be reached one after the other.
             timeout_s: on the ROS clock; the planner keeps it, over all attempts.
+            goal_timeouts_s: of one attempt at each goal, s, 0 for none of its own; may be empty.
             on_feedback: called with each feedback message.
         """
-        spent_s = 0.0
+        spent_s, reached = 0.0, 0
         for attempt in range(1, ATTEMPTS + 1):
-            goal = ExecuteTask.Goal(instruction=instruction, timeout_s=timeout_s - spent_s)
-            if image is not None:
-                goal.goal_image = image_to_message(image)
-            elapsed = [0.0]
+            asked = ExecuteTask.Goal(
+                goals=[goal_to_message(goal) for goal in goals],
+                first=reached,
+                goal_timeouts_s=list(goal_timeouts_s),
+                timeout_s=timeout_s - spent_s,
+            )
+            newest: list[Any] = []
 
-            def feedback(message: Any, elapsed: list[float] = elapsed) -> None:
-                elapsed[0] = message.feedback.elapsed_s
+            def feedback(message: Any, newest: list[Any] = newest) -> None:
+                newest[:] = [message.feedback]
                 on_feedback(message.feedback)
 
-            result = self._attempt(goal, feedback)
-            spent_s += elapsed[0]
+            result = self._attempt(asked, feedback)
+            elapsed_s = newest[0].elapsed_s if newest else 0.0
+            reached = min(newest[0].goal, len(goals) - 1) if newest else reached
+            spent_s += elapsed_s
             if result is not None:
                 name = OUTCOMES.get(result.outcome, "UNKNOWN")
-                spent_s += max(result.duration_s - elapsed[0], 0.0)
-                return TaskOutcome(name, result.message, spent_s, result.plans, attempt)
+                spent_s += max(result.duration_s - elapsed_s, 0.0)
+                return TaskOutcome(
+                    name, result.message, result.reached, spent_s, result.plans, attempt
+                )
             if spent_s >= timeout_s:
                 break
         gone = "the planner went away and did not finish the task"
-        return TaskOutcome("LOST", gone, spent_s, 0, attempt)
+        return TaskOutcome("LOST", gone, reached, spent_s, 0, attempt)
 
     def _attempt(self, goal: Any, on_feedback: Callable[[Any], None]) -> Any:
         """Return the result, or None where the planner was gone before there was one."""

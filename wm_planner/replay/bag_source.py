@@ -1,4 +1,4 @@
-"""Bags as recordings to import: one for each task that was asked for in it, or the whole bag."""
+"""Bags as recordings to import: one for each goal that was pursued in it, or the whole bag."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from wm_planner.messages.topic_names import COMMAND_TOPIC, PLAN_TOPIC, SUCCESS_T
 from wm_planner.observing.joint_reader import JointReader
 from wm_planner.replay.bag import COMPRESSED_IMAGE, IMAGE, JOINT_STATE, Bag, Record
 from wm_planner.replay.inspection import camera_topic
-from wm_planner.replay.recorded_run import Assignment, find_topic, read_recorded_run
+from wm_planner.replay.recorded_run import Pursuit, find_topic, read_recorded_run
 from wm_planner.robot.robot_model import RobotModel
 
-WHOLE = Assignment(0, None, "")
+WHOLE = Pursuit(0, None, "")
 
 
 @dataclass
@@ -60,7 +60,7 @@ class BagSource:
 
     Attributes:
         name: of the folder or file.
-        keys: one for each task.
+        keys: one for each goal.
     """
 
     def __init__(
@@ -84,18 +84,18 @@ class BagSource:
                 raise DataError(f"has no joint states on {self._states}; it has {held}")
             self._commands = commands or find_topic(bag.topics, COMMAND_TOPIC)
             self._commands = self._commands or self._commanding(bag)
-            self._assignments = read_recorded_run(bag).assignments or (WHOLE,)
+            self._pursuits = read_recorded_run(bag).pursuits or (WHOLE,)
             self._successes: list[tuple[int, bool]] = []
             self._heard = self._listen(bag)
         self._planned = find_topic(self._types, PLAN_TOPIC) is not None
-        several = len(self._assignments) > 1
-        self.keys = tuple(f"task {i + 1}" if several else "" for i in range(len(self._assignments)))
+        several = len(self._pursuits) > 1
+        self.keys = tuple(f"goal {i + 1}" if several else "" for i in range(len(self._pursuits)))
 
     def read(self, key: str) -> Recording:
-        """Return what was done for a task."""
-        assignment = self._assignments[self.keys.index(key)]
+        """Return what was done for a goal."""
+        pursuit = self._pursuits[self.keys.index(key)]
         notes = list(self._notes)
-        measured = self._track(self._states, assignment, notes)
+        measured = self._track(self._states, pursuit, notes)
         if measured is None:
             raise DataError(f"no joint states on {self._states}")
         robot = self._robot
@@ -103,14 +103,14 @@ class BagSource:
         check_range(measured.arms, *limits, robot.joint_names)
         commanded = None
         if self._commands is not None:
-            commanded = self._track(self._commands, assignment, notes)
+            commanded = self._track(self._commands, pursuit, notes)
         if commanded is None:
             notes.append("no commands: a frame's target is where the joints were at the next")
-        pictures = {name: self._pictures(t, assignment, notes) for name, t in self._cameras.items()}
-        instruction = assignment.instruction.strip() or self._instruction
+        pictures = {name: self._pictures(t, pursuit, notes) for name, t in self._cameras.items()}
+        instruction = pursuit.instruction.strip() or self._instruction
         if not instruction:
             notes.append("no instruction")
-        end_ns = assignment.end_ns or np.inf
+        end_ns = pursuit.end_ns or np.inf
         seen = [value for log_ns, value in self._successes if log_ns <= end_ns + 3e9]
         return Recording(
             instruction,
@@ -118,7 +118,7 @@ class BagSource:
             commanded,
             pictures,
             tuple(notes),
-            success=seen[-1] if seen else True,
+            success=seen[-1] if seen and pursuit.last else True,
             kind="planner" if self._planned else "expert",
         )
 
@@ -183,18 +183,18 @@ class BagSource:
         heard.values.append(values)
         heard.number.append(heard.count - 1)
 
-    def _rows(self, topic: str, assignment: Assignment, notes: list[str]) -> np.ndarray:
-        """Messages of a task whose stamps are newer than those before, shape (N,)."""
+    def _rows(self, topic: str, pursuit: Pursuit, notes: list[str]) -> np.ndarray:
+        """Messages of a goal whose stamps are newer than those before, shape (N,)."""
         log_ns = np.array(self._heard[topic].log_ns, np.int64)
-        end_ns = assignment.end_ns if assignment.end_ns is not None else np.iinfo(np.int64).max
-        rows = np.flatnonzero((log_ns >= assignment.begun_ns) & (log_ns <= end_ns))
+        end_ns = pursuit.end_ns if pursuit.end_ns is not None else np.iinfo(np.int64).max
+        rows = np.flatnonzero((log_ns >= pursuit.begun_ns) & (log_ns <= end_ns))
         fresh = newer(np.array(self._heard[topic].stamp_ns, np.int64)[rows])
         if not fresh.all():
             notes.append(f"{topic}: {(~fresh).sum()} messages left out, their stamps are not newer")
         return rows[fresh]
 
-    def _track(self, topic: str, assignment: Assignment, notes: list[str]) -> JointTrack | None:
-        rows, heard = self._rows(topic, assignment, notes), self._heard[topic]
+    def _track(self, topic: str, pursuit: Pursuit, notes: list[str]) -> JointTrack | None:
+        rows, heard = self._rows(topic, pursuit, notes), self._heard[topic]
         if len(rows) < 2:
             return None
         arms, velocity, width = (
@@ -203,8 +203,8 @@ class BagSource:
         stamps = np.array(heard.stamp_ns, np.int64)[rows]
         return JointTrack(stamps, arms, width, velocity if velocity.any() else None)
 
-    def _pictures(self, topic: str, assignment: Assignment, notes: list[str]) -> Pictures:
-        rows, heard = self._rows(topic, assignment, notes), self._heard[topic]
+    def _pictures(self, topic: str, pursuit: Pursuit, notes: list[str]) -> Pictures:
+        rows, heard = self._rows(topic, pursuit, notes), self._heard[topic]
         if len(rows) < 2:
             raise DataError(f"{len(rows)} pictures on {topic}")
         numbers = np.array(heard.number)[rows]

@@ -152,7 +152,7 @@ class _EpisodeBag:
         nan = float("nan")
         self._send(
             f"/{TASK_PROGRESS_TOPIC}", "wm_planner/msg/TaskProgress", stamp_ns,
-            self._time(stamp_ns), instruction, "executing", nan, nan, 0, elapsed_s,
+            self._time(stamp_ns), 0, 1, 0, instruction, "executing", nan, nan, 0, elapsed_s,
             False, nan, nan, 0.0, 0.0, nan, [], np.zeros(0, np.uint32),
         )  # fmt: skip
 

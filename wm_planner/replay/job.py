@@ -164,7 +164,7 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
     facts = {
         "key": job.key,
         "bag": job.bag.name,
-        "instructions": [a.instruction for a in _assignments(job, run, stack)],
+        "instructions": [_told_goals(a) for a in _assignments(job, run, stack)],
         "latency": dataclasses.asdict(job.latency),
         "seed": job.seed,
         "ends": pipeline.ends,
@@ -190,15 +190,22 @@ def _latency(job: ReplayJob, run: RecordedRun) -> Latency:
 
 def _assignments(job: ReplayJob, run: RecordedRun, stack: Stack) -> tuple[Assignment, ...]:
     if job.instruction is not None and not run.assignments:
-        return (Assignment(0, None, job.instruction),)
+        return (Assignment.of(job.instruction),)
     if job.instruction is not None:
-        return tuple(dataclasses.replace(a, instruction=job.instruction) for a in run.assignments)
+        found = run.assignments
+        return tuple(Assignment.of(job.instruction, a.begun_ns, a.end_ns) for a in found)
     if not run.assignments:
         known = "; ".join(stack.world_model.spec.instructions)
         raise ConfigurationError(
             f"bag {job.bag} does not say what was to be done: give --instruction (known: {known})"
         )
     return run.assignments
+
+
+def _told_goals(assignment: Assignment) -> str:
+    """Instructions in their order, attempt after attempt at the same goal told once."""
+    goals = {attempt.goal: attempt.instruction for attempt in assignment.attempts}
+    return ", then ".join(goals.values())
 
 
 def _clock_offset_ns(bag: Bag, topics: BagTopics) -> int:

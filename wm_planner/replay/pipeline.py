@@ -26,9 +26,10 @@ from wm_planner.planner import PlanReport
 from wm_planner.replay.bag import COMPRESSED_IMAGE, Bag, Record
 from wm_planner.replay.inspection import camera_topic
 from wm_planner.replay.latency import Latency
+from wm_planner.replay.recorded_goals import RecordedGoals
 from wm_planner.replay.recorded_run import Assignment, find_topic
 from wm_planner.task.task_runner import Outcome, TaskRunner, TaskSettings
-from wm_planner.types import Goal, ObservationWindow, ReplanReason
+from wm_planner.types import ObservationWindow, ReplanReason
 
 ESTOPPED, STOPPED = 4, 3  # as in ExecutorState.msg
 #: Nothing that is replayed runs out of time: what was recorded had all of it.
@@ -128,7 +129,8 @@ class Pipeline:
         self._stack, self._bag, self._topics = stack, bag, topics
         self._assignments, self._latency, self._seed = list(assignments), latency, seed
         self._offset_ns, self._on_observation = clock_offset_ns, on_observation
-        self._settings = replace(PATIENT, **asdict(stack.config.replanning))
+        config = stack.config
+        self._settings = replace(PATIENT, **asdict(config.replanning), **asdict(config.goals))
         spec = stack.world_model.spec
         camera = stack.rig_description.cameras[spec.camera]
         self._checks = FrameChecks(camera, FrameSettings())
@@ -208,9 +210,9 @@ class Pipeline:
             self._begin(self._assignment, now_ns)
 
     def _begin(self, assignment: Assignment, now_ns: int) -> None:
-        goal = Goal(instruction=assignment.instruction)
+        goals = RecordedGoals(self._stack.world_model, assignment, now_ns)
         look_ahead_s = self._stack.config.executor.look_ahead_s
-        self._task = TaskRunner(self._stack.planner, goal, now_ns, 0.0, self._seed, look_ahead_s)
+        self._task = TaskRunner(self._stack.planner, goals, now_ns, 0.0, self._seed, look_ahead_s)
 
     def _heed(self, message: Any) -> None:
         """As the planner node does with the executor's state."""

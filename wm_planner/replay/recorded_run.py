@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from wm_planner.messages.arrays import to_ns
 from wm_planner.messages.topic_names import TASK_PROGRESS_TOPIC
 from wm_planner.replay.bag import Bag
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at one goal of a task.
+
+    Attributes:
+        stamp_ns: of the frame on which the planner turned to it; 0 where the task began.
+        goal: index of the goal.
+        retries: attempts at it that had failed before.
+        instruction: what was asked for.
+    """
+
+    stamp_ns: int
+    goal: int
+    retries: int
+    instruction: str
 
 
 @dataclass(frozen=True)
@@ -17,12 +35,37 @@ class Assignment:
     Attributes:
         begun_ns: when it was accepted, clock of the recording.
         end_ns: when it was last heard of; None for until the bag's end.
+        attempts: at its goals, in their order.
+        goals: how many goals it had.
+    """
+
+    begun_ns: int
+    end_ns: int | None
+    attempts: tuple[Attempt, ...]
+    goals: int = 1
+
+    @staticmethod
+    def of(instruction: str, begun_ns: int = 0, end_ns: int | None = None) -> Assignment:
+        """One goal from begin to end."""
+        return Assignment(begun_ns, end_ns, (Attempt(0, 0, 0, instruction),))
+
+
+@dataclass(frozen=True)
+class Pursuit:
+    """One goal of a task, all attempts at it together.
+
+    Attributes:
+        begun_ns: when the planner turned to it, clock of the recording.
+        end_ns: when it turned to the next one, or the task was last heard of; None for the bag's
+            end.
         instruction: what was asked for.
+        last: whether no other goal of the task was turned to afterwards.
     """
 
     begun_ns: int
     end_ns: int | None
     instruction: str
+    last: bool = True
 
 
 @dataclass(frozen=True)
@@ -36,6 +79,21 @@ class RecordedRun:
 
     looked: Mapping[int, int]
     assignments: tuple[Assignment, ...]
+
+    @property
+    def pursuits(self) -> tuple[Pursuit, ...]:
+        """The goals of all tasks, in the order in which they were pursued."""
+        found: list[Pursuit] = []
+        for task in self.assignments:
+            first, *later = task.attempts
+            turns = [(task.begun_ns, first.instruction)]
+            for before, now in zip(task.attempts[:-1], later, strict=True):
+                if now.goal != before.goal:
+                    turns.append((self.looked[now.stamp_ns], now.instruction))
+            ends = [*(begun_ns for begun_ns, _ in turns[1:]), task.end_ns]
+            for number, ((begun_ns, asked), end_ns) in enumerate(zip(turns, ends, strict=True), 1):
+                found.append(Pursuit(begun_ns, end_ns, asked, number == len(turns)))
+        return tuple(found)
 
 
 def find_topic(topics: Mapping[str, str], name: str) -> str | None:
@@ -52,11 +110,24 @@ def read_recorded_run(bag: Bag) -> RecordedRun:
     for record in bag.records([topic] if topic else []):
         message = bag.unpack(record)
         looked[to_ns(message.stamp)] = record.log_ns
-        if message.elapsed_s < elapsed_s or message.instruction != assignments[-1].instruction:
+        now = _attempt(message)
+        before = assignments[-1].attempts[-1] if assignments else now
+        same_place = (now.goal, now.retries) == (before.goal, before.retries)
+        renamed = same_place and now.instruction != before.instruction
+        if message.elapsed_s < elapsed_s or now.goal < before.goal or renamed:
             begun_ns = record.log_ns - round(message.elapsed_s * 1e9)
-            assignments.append(Assignment(begun_ns, record.log_ns, message.instruction))
+            first = replace(now, stamp_ns=0)
+            goals = getattr(message, "goals", 1)
+            assignments.append(Assignment(begun_ns, record.log_ns, (first,), goals))
         else:
             last = assignments[-1]
-            assignments[-1] = Assignment(last.begun_ns, record.log_ns, last.instruction)
+            attempts = last.attempts if same_place else (*last.attempts, now)
+            assignments[-1] = replace(last, end_ns=record.log_ns, attempts=attempts)
         elapsed_s = message.elapsed_s
     return RecordedRun(looked, tuple(assignments))
+
+
+def _attempt(message: Any) -> Attempt:
+    """What a `TaskProgress` says is pursued; older bags know one goal a task."""
+    goal, retries = (getattr(message, name, 0) for name in ("goal", "retries"))
+    return Attempt(to_ns(message.stamp), goal, retries, message.instruction)

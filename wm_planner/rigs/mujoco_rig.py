@@ -23,13 +23,15 @@ from wm_planner.rigs.fisheye import FisheyeView, Lens, LensSettings
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.rigs.servo_reference import Reference, cubic
 from wm_planner.rigs.snapshot import Snapshot, put_back, take
-from wm_planner.rigs.tasks import TASKS, Scene, Task
+from wm_planner.rigs.tasks import LONG_TASKS, TASKS, Scene, Task
+from wm_planner.rigs.tasks.long_task import HELD_S
 from wm_planner.robot.rig_description import RigDescription, find_rig
 from wm_planner.settings import setting
 from wm_planner.types import Command, Observation
 
 #: Servo targets are refreshed this often between two commands, as a 50 Hz controller would.
 CONTROL_PERIOD_S = 0.02
+ALL_TASKS: dict[str, Task] = {**TASKS, **LONG_TASKS}
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class MujocoRig(SimulatedRig):
     from one thread only, and `close` from that thread too.
     """
 
-    tasks = tuple(TASKS)
+    tasks = tuple(ALL_TASKS)
     disturbances = tuple(KINDS)
 
     def __init__(
@@ -72,6 +74,7 @@ class MujocoRig(SimulatedRig):
         self._scene_name = ""
         self.disturber: Disturber | None = None
         self.task: Task = TASKS["reach"]
+        self.parts_done, self.held_s = 0, 0.0  # of the task; for how long the next one's has held
         self._load(self.task.scene)
         self.reset("reach", seed=0)
 
@@ -80,12 +83,13 @@ class MujocoRig(SimulatedRig):
         """Start a new episode.
 
         Args:
-            task: one of `TASKS`.
+            task: one of `tasks`.
             seed: fixes the scene completely.
         """
-        if task not in TASKS:
-            raise UnknownNameError("task", task, TASKS)
-        self.task, self.disturber = TASKS[task], None
+        if task not in ALL_TASKS:
+            raise UnknownNameError("task", task, ALL_TASKS)
+        self.task, self.disturber = ALL_TASKS[task], None
+        self.parts_done, self.held_s = 0, 0.0
         self._load(self.task.scene)
         mujoco.mj_resetData(self.model, self.data)
         self.appearance.restore()
@@ -166,6 +170,7 @@ class MujocoRig(SimulatedRig):
 
     def restore(self, snapshot: Snapshot) -> None:
         self.task, self.disturber = snapshot.task, snapshot.disturber
+        self.parts_done, self.held_s = snapshot.progress
         self._load(self.task.scene)
         put_back(self, snapshot)
         self._reference, self._reference_end = snapshot.reference, snapshot.reference_end
@@ -178,6 +183,10 @@ class MujocoRig(SimulatedRig):
         """Whether the current task's physical success test holds now."""
         return bool(self.task.succeeded(self))
 
+    @property
+    def goals_done(self) -> int:
+        return self.parts_done + self.succeeded()
+
     def way_left(self) -> float:
         return float(self.task.way_left(self))
 
@@ -187,13 +196,13 @@ class MujocoRig(SimulatedRig):
         """Simulated time since reset, ns."""
         return int(round(self.data.time * 1e9))
 
-    def instruction(self, task: str) -> str:
-        """The usual instruction for a task."""
-        return TASKS[task].instructions[0]
+    def instructions(self, task: str) -> tuple[str, ...]:
+        """The usual instructions for a task, one for each of its goals."""
+        return tuple(part.instructions[0] for part in ALL_TASKS[task].parts)
 
-    def time_limit_s(self, task: str) -> float:
-        """After which time an episode that has not succeeded has failed, s."""
-        return TASKS[task].time_limit_s
+    def time_limits_s(self, task: str) -> tuple[float, ...]:
+        """After which time a goal that was not reached has failed, s, for each of its goals."""
+        return tuple(part.time_limit_s for part in ALL_TASKS[task].parts)
 
     def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Encoders: arm positions (D,) rad, velocities (D,) rad/s, gripper widths (2,) m."""
@@ -280,6 +289,7 @@ class MujocoRig(SimulatedRig):
             if self.disturber:
                 self.disturber.before_step()
             mujoco.mj_step(self.model, self.data, count)
+            self._note_parts(count * self._step_s)
         # mj_step leaves positions of bodies one step behind the joint state.
         mujoco.mj_forward(self.model, self.data)
 
@@ -294,6 +304,16 @@ class MujocoRig(SimulatedRig):
         self._renderers.clear()
 
     # -- private --------------------------------------------------------------------------------
+    def _note_parts(self, passed_s: float) -> None:
+        """Remember a part of a long task that is done; the last one's state is success."""
+        parts = self.task.parts
+        if self.parts_done == len(parts) - 1:
+            return
+        holds = parts[self.parts_done].succeeded(self)
+        self.held_s = self.held_s + passed_s if holds else 0.0
+        if self.held_s > HELD_S - 1e-6:
+            self.parts_done, self.held_s = self.parts_done + 1, 0.0
+
     def _load(self, name: str) -> None:
         if name == self._scene_name:
             return

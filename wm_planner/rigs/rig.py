@@ -88,14 +88,19 @@ class SimulatedRig(Rig):
     def succeeded(self) -> bool:
         """Whether physics says that the task is done now."""
 
+    @property
+    def goals_done(self) -> int:
+        """How many of the task's goals physics has seen done in their order, all on success."""
+        return int(self.succeeded())
+
     def way_left(self) -> float:
         """How far hands and things still have to go, m; 0 exactly where `succeeded` says so."""
         raise RigError(f"rig {self.description.name}: does not say how far it is from success")
 
     @abstractmethod
-    def instruction(self, task: str) -> str:
-        """Return the sentence that asks for a task."""
+    def instructions(self, task: str) -> tuple[str, ...]:
+        """Return the sentences that ask for a task, one for each of its goals."""
 
     @abstractmethod
-    def time_limit_s(self, task: str) -> float:
-        """Return after which time, s, an episode that has not succeeded has failed."""
+    def time_limits_s(self, task: str) -> tuple[float, ...]:
+        """Return after which time, s, each goal that was not reached has failed."""

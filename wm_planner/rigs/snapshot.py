@@ -2,7 +2,8 @@
 
 It is all of MuJoCo's data, derived quantities and the solver's warm start included, the arrays of
 the model, which tasks and disturbances edit (ties of the towel, posts of the markers, light,
-cameras), and what the servos and a disturbance are about to do. Tasks keep no state of their own.
+cameras), what the servos and a disturbance are about to do, and how far a long task has come.
+Tasks keep no state of their own.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Snapshot:
     """One moment of an episode; what it holds is never changed."""
 
     task: Task
+    progress: tuple[int, float]
     data: mujoco.MjData
     model: dict[str, np.ndarray]
     look: dict[str, np.ndarray]
@@ -53,6 +55,7 @@ def take(rig: MujocoRig, reference: Reference, reference_end: float) -> Snapshot
     disturber = rig.disturber
     return Snapshot(
         task=rig.task,
+        progress=(rig.parts_done, rig.held_s),
         data=data,
         model={name: array.copy() for name, array in _arrays(rig.model)},
         look=rig.appearance.look(),

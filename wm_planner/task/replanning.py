@@ -40,14 +40,14 @@ class ReplanningSettings(DriftSettings):
 
 
 class Replanning:
-    """Makes plan after plan for one goal. Knows no clock.
+    """Makes plan after plan, for one goal after the other. Knows no clock.
 
     A plan takes time, and what the arms do in that time is decided already: the new plan takes
     over those steps from the one in flight and goes its own way from there.
 
     Args:
         planner: makes the plans.
-        goal: what to bring about.
+        goal: what to bring about first.
         seed: with the stamp of an observation it fixes all randomness of a plan.
         look_ahead_s: how far ahead of now the executor aims.
         choose: has the last word on each report, for evaluations of choosing; None leaves it be.
@@ -74,12 +74,21 @@ class Replanning:
         self._planner, self._goal, self._seed = planner, goal, seed
         self._look_ahead_s, self._choose = look_ahead_s, choose
         self._monitor: DriftMonitor | None = None
-        self._before: tuple[Plan | None, DriftMonitor | None] = (None, None)
+        self._asked, self._served = 1, 0  # goals so far, and which of them the plan serves
+        self._before: tuple[Plan | None, DriftMonitor | None, int] = (None, None, 0)
         self._demand: tuple[int, ReplanReason] | None = None
         self._sent_ns: int | None = None  # the plan, while nobody has said that it is followed
         self._followed: tuple[int, int] | None = None
         self._interrupted = False  # by a demand while the newest plan was made
         self._drift_served_ns = 0
+
+    def pursue(self, goal: Goal) -> None:
+        """Turn to another goal, or anew to the same: the next frame shall have a plan for it.
+
+        The plan in flight goes on until then.
+        """
+        self._goal = goal
+        self._asked += 1
 
     def demand(self, stamp_ns: int, reason: ReplanReason) -> None:
         """Ask for a plan on the first frame taken after ``stamp_ns``."""
@@ -111,7 +120,10 @@ class Replanning:
             return self._demand[1]
         followed = (stamp_ns - plan.start_ns) * 1e-9 / plan.dt + FRAME_TOLERANCE
         # The frame itself must show what the steps have done, not only the clock say so.
-        if followed >= self._steps_to_follow(plan, settings):
+        ending = followed >= self._steps_to_follow(plan, settings)
+        if self._served != self._asked and (settings.asynchronous or ending):
+            return ReplanReason.NEW_GOAL
+        if ending:
             return ReplanReason.PLAN_ENDING
         # Counted from the last attempt, too: that may have led to no plan, or to a refused one.
         last_ns = max(plan.start_ns, self._drift_served_ns)
@@ -141,7 +153,7 @@ class Replanning:
         committed = None
         if settings.asynchronous and reason is not ReplanReason.STALE_OBSERVATION:
             committed = self._committed(stamp_ns, settings)
-        generator = np.random.default_rng([self._seed, stamp_ns])
+        generator, asked = np.random.default_rng([self._seed, stamp_ns]), self._asked
         report = self._planner.plan(window, self._goal, generator, committed)
         if self._choose is not None:
             report = self._choose(report)
@@ -154,8 +166,8 @@ class Replanning:
             plan = first_steps(plan, self._planner.settings.execute_steps)
         model = self._planner.world_model
         again = model.look(model.decode(latent[None]))[0]
-        self._before = self.plan, self._monitor
-        self.plan = plan
+        self._before = self.plan, self._monitor, self._served
+        self.plan, self._served = plan, asked
         self._monitor = DriftMonitor(plan, latent, own_error(latent, again), settings)
         return dataclasses.replace(report, plan=plan)
 
@@ -182,7 +194,7 @@ class Replanning:
 
     def refused(self) -> None:
         """Note that the executor did not take the plan: the one before goes on."""
-        self.plan, self._monitor = self._before
+        self.plan, self._monitor, self._served = self._before
         self._sent_ns = None
 
     def delay_s(self, settings: ReplanningSettings) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
@@ -10,9 +11,10 @@ from enum import Enum
 from wm_planner.drift.drift_monitor import DriftReading
 from wm_planner.planner import Planner, PlanReport
 from wm_planner.settings import setting
-from wm_planner.task.goal_monitor import GoalMonitor, GoalMonitorSettings, GoalReading
+from wm_planner.task.goal_monitor import GoalReading
 from wm_planner.task.replanning import Replanning, ReplanningSettings
-from wm_planner.types import Goal, ObservationWindow, Plan, ReplanReason
+from wm_planner.task.sub_goals import SubGoals, SubGoalSettings
+from wm_planner.types import ObservationWindow, Plan, ReplanReason
 
 _log = logging.getLogger(__name__)
 
@@ -29,14 +31,14 @@ class Outcome(str, Enum):
 
 
 @dataclass(frozen=True)
-class TaskSettings(GoalMonitorSettings, ReplanningSettings):
+class TaskSettings(SubGoalSettings, ReplanningSettings):
     """How long a task may take."""
 
     task_timeout: float = setting(
-        60.0, "s", 0.1, 86400.0, "longest duration of a task whose client names none"
+        60.0, "s", 0.1, 86400.0, "longest attempt at a goal where the client names no time"
     )
     no_plan_timeout: float = setting(
-        6.0, "s", 0.0, 600.0, "a task without an acceptable plan for this long has failed"
+        6.0, "s", 0.0, 600.0, "an attempt without an acceptable plan for this long has failed"
     )
     stage_failures: int = setting(
         3, minimum=1, maximum=100, help="consecutive errors of the stages before a task has failed"
@@ -51,7 +53,7 @@ class TaskStatus:
         stage: observing, planning, executing.
         plans: plans made so far.
         no_plans: cycles that made none.
-        reading: of the newest frame, None before the first.
+        reading: of the newest frame and the goal pursued then, None before the first.
         drift: of the newest frame, None before the first that follows a plan.
         report: of the newest planning cycle, None before the first.
         outcome: None while it runs.
@@ -69,20 +71,24 @@ class TaskStatus:
 
 
 class TaskRunner:
-    """Carries one goal through cycles of looking and planning. Knows no clock: times are arguments.
+    """Carries a task through cycles of looking and planning. Knows no clock: times are arguments.
+
+    A goal that is seen to be reached makes way for the next one, whose first plan is made on the
+    same frame. An attempt that gets no plan or no time is followed by another one, which differs
+    in nothing but a new plan and new time, as often as the settings say.
 
     Args:
         planner: makes the plans.
-        goal: what to bring about.
+        goals: what to bring about.
         now_ns: when it was accepted, ROS clock.
-        timeout_s: 0 for the settings' own.
+        timeout_s: of all of it; 0 for the settings' own for each attempt.
         seed: with the stamp of an observation it fixes all randomness of a plan.
         look_ahead_s: how far ahead of now the executor aims.
 
     Attributes:
         status: where it is.
         begun_ns: when it was accepted.
-        goal: what to bring about.
+        goals: what to bring about, and how much of it was.
         rejections: candidates by the first reason against them.
         replanning: when and from what plans are made.
     """
@@ -90,7 +96,7 @@ class TaskRunner:
     def __init__(
         self,
         planner: Planner,
-        goal: Goal,
+        goals: SubGoals,
         now_ns: int,
         timeout_s: float,
         seed: int,
@@ -99,11 +105,10 @@ class TaskRunner:
         self.status = TaskStatus()
         self.begun_ns = now_ns
         self.rejections: Counter[str] = Counter()
-        self.goal = goal
-        self.replanning = Replanning(planner, goal, seed, look_ahead_s)
+        self.goals = goals
+        self.replanning = Replanning(planner, goals.goal, seed, look_ahead_s)
         self._planner = planner
         self._timeout_s = timeout_s
-        self._monitor: GoalMonitor | None = None
         self._planless_since_ns: int | None = None
         self._failures = 0
 
@@ -134,10 +139,9 @@ class TaskRunner:
 
     def check_time(self, now_ns: int, settings: TaskSettings) -> None:
         """End the task where its time is over; to be called also while nothing is observed."""
-        limit_s = self._timeout_s or settings.task_timeout
+        limit_s = self._timeout_s or self.goals.longest_s(settings.task_timeout, settings)
         if (now_ns - self.begun_ns) * 1e-9 > limit_s:
-            seen = self.status.reading or "nothing was seen"
-            self.end(Outcome.TIMEOUT, f"not reached within {limit_s:.1f} s ({seen})")
+            self.end(Outcome.TIMEOUT, self._not_reached(limit_s))
 
     def replan_after(self, stamp_ns: int, reason: ReplanReason) -> None:
         """Ask for a plan on the first frame taken after ``stamp_ns``."""
@@ -148,25 +152,28 @@ class TaskRunner:
         return self.replanning.send(report, now_ns, settings)
 
     def end(self, outcome: Outcome, message: str) -> None:
-        """End the task; the first end counts."""
+        """End the task; the first end counts. With several goals the message names the present."""
         if self.status.outcome is None:
-            self.status.message, self.status.outcome = message, outcome
+            self.status.message, self.status.outcome = self.goals.named(message), outcome
 
     def _look_and_plan(
         self, window: ObservationWindow, now_ns: int, settings: TaskSettings
     ) -> tuple[PlanReport, ReplanReason] | None:
-        model = self._planner.world_model
-        if self._monitor is None:
-            self._monitor = GoalMonitor(model, self.goal)
+        model, stamp_ns = self._planner.world_model, window.newest_stamp_ns
         latent = model.look(window.images[model.spec.camera][-1:])[0]
-        reading = self._monitor.read(latent, settings)
+        attempts, present = self.goals.attempts, self.goals.named("over")
+        reading = self.goals.read(latent, stamp_ns, now_ns, settings)
         self.status.reading = reading
-        if reading.reached:
+        if self.goals.done:
             self.end(
                 Outcome.SUCCEEDED, f"the last {reading.frames} frames show the goal ({reading})"
             )
+        elif self.goals.attempts > attempts:
+            _log.info("%s (%s)", present, reading)
+            self._pursue()
         self.check_time(now_ns, settings)
-        reason = self.replanning.due(latent, window.newest_stamp_ns, settings)
+        self._check_attempt(now_ns, settings)
+        reason = self.replanning.due(latent, stamp_ns, settings)
         drift = self.status.drift = self.replanning.drift
         if settings.on_drift == "stop" and drift is not None and drift.drifted:
             self.end(Outcome.STOPPED, f"the frames have left the dream ({drift})")
@@ -190,4 +197,31 @@ class TaskRunner:
         if self._planless_since_ns is None:
             self._planless_since_ns = now_ns
         elif (now_ns - self._planless_since_ns) * 1e-9 > settings.no_plan_timeout:
-            self.end(Outcome.NO_PLAN, report.plan.reason)
+            self._attempt_failed(Outcome.NO_PLAN, report.plan.reason, now_ns, settings)
+
+    def _check_attempt(self, now_ns: int, settings: TaskSettings) -> None:
+        """End the attempt at the present goal where its time is over."""
+        if self.status.outcome is None:
+            usual_s = math.inf if self._timeout_s else settings.task_timeout
+            limit_s = self.goals.overdue_s(now_ns, usual_s)
+            if limit_s is not None:
+                said = self._not_reached(limit_s)
+                self._attempt_failed(Outcome.TIMEOUT, said, now_ns, settings)
+
+    def _attempt_failed(
+        self, outcome: Outcome, message: str, now_ns: int, settings: TaskSettings
+    ) -> None:
+        said = f"{outcome.value}, {message}"
+        if self.goals.retry(now_ns, settings):
+            _log.info("%s; attempt %d", self.goals.named(said), self.goals.retries + 1)
+            self._pursue()
+            return
+        tried = f" in each of {self.goals.retries + 1} attempts" if self.goals.retries else ""
+        self.end(outcome, message + tried)
+
+    def _pursue(self) -> None:
+        self._planless_since_ns = None
+        self.replanning.pursue(self.goals.goal)
+
+    def _not_reached(self, limit_s: float) -> str:
+        return f"not reached within {limit_s:.1f} s ({self.status.reading or 'nothing was seen'})"

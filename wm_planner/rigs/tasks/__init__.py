@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from wm_planner.rigs.tasks.handover import Handover
+from wm_planner.rigs.tasks.long_task import LongTask
 from wm_planner.rigs.tasks.pick_lift import PickLift
 from wm_planner.rigs.tasks.reach import Reach
 from wm_planner.rigs.tasks.task import Scene, Task
 from wm_planner.rigs.tasks.towel_fold import TowelFold
 from wm_planner.rigs.tasks.tray_lift import TrayLift
 
-__all__ = ["TASKS", "Scene", "Task"]
+__all__ = ["LONG_TASKS", "TASKS", "Scene", "Task"]
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -65,5 +66,14 @@ TASKS: dict[str, Task] = {
             time_limit_s=12.0,
             recoveries=("misgrasp",),
         ),
+    )
+}
+
+#: Evaluated but not learned: models know the parts, not what one part leaves to the next.
+LONG_TASKS: dict[str, LongTask] = {
+    task.name: task
+    for task in (
+        LongTask.of("pick_then_reach", TASKS["pick_lift"], TASKS["pick_lift"], TASKS["reach"]),
+        LongTask.of("reach_then_tray", TASKS["tray_lift"], TASKS["reach"], TASKS["tray_lift"]),
     )
 }

@@ -65,6 +65,11 @@ class Task(ABC):
     recoveries: tuple[str, ...] = field(default=())
     objects: ClassVar[tuple[str, ...]]  # what the task is about: a disturbance shifts these
 
+    @property
+    def parts(self) -> tuple[Task, ...]:
+        """What is to be done one after the other: one task, but for a `LongTask`."""
+        return (self,)
+
     @abstractmethod
     def place(self, rig: MujocoRig, generator: np.random.Generator) -> None:
         """Lay out the scene at rest."""
