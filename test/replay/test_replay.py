@@ -18,7 +18,6 @@ from wm_planner.messages.plans import plan_from_message
 from wm_planner.replay.bag import Bag
 from wm_planner.replay.job import BAG, ReplayJob, replay_bag
 from wm_planner.replay.latency import LatencySettings
-from wm_planner.replay.many import output_hash, replay_many
 from wm_planner.replay.output_bag import CANDIDATES, PLAN, PREVIEW, REPORT
 
 LIFT = "lift both hands"
@@ -67,35 +66,6 @@ def test_storage_and_compression_of_pictures_do_not_change_the_hash(tmp_path, jo
     assert any(topic.endswith("/compressed") for topic in _topics(compressed))
     again = replay_bag(replace(job, bag=compressed, folder=tmp_path / "again"))
     assert again["output_hash"] == result["output_hash"]
-
-
-@pytest.mark.slow
-def test_the_number_of_workers_does_not_change_the_hash(tmp_path, job):
-    bags = [write_bag(tmp_path / f"bag_{i}", run(1.0 + i / 2)) for i in range(2)]
-    hashes = []
-    for workers in (1, 2):
-        jobs = [replace(job, bag=b, folder=tmp_path / str(workers) / b.name) for b in bags]
-        results = replay_many(jobs, workers)
-        assert [one["bag"] for one in results] == ["bag_0", "bag_1"]
-        hashes.append(output_hash(results))
-    assert hashes[0] == hashes[1]
-
-
-def test_one_bag_that_fails_is_listed_and_the_others_are_replayed(tmp_path, job, result):
-    broken = tmp_path / "broken.mcap"
-    broken.write_bytes(b"nonsense")
-    jobs = [replace(job, bag=broken, folder=tmp_path / "broken"), job]
-    failed, good = replay_many(jobs)
-    assert "cannot be opened" in failed["error"]
-    assert good["output_hash"] == result["output_hash"]
-
-
-def test_what_is_done_is_not_done_again_unless_something_changed(
-    tmp_path, job, result, monkeypatch
-):
-    monkeypatch.setattr("wm_planner.replay.many.replay_bag", lambda job: {"error": "done again"})
-    assert replay_many([job])[0]["output_hash"] == result["output_hash"]
-    assert replay_many([replace(job, seed=3)])[0] == {"error": "done again"}
 
 
 def test_the_bag_that_is_left_holds_what_was_recorded_and_what_was_planned(job, bag, result):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from wm_planner.assembly import Stack, StackConfig, assemble, load_config
-from wm_planner.errors import ConfigurationError, DataError
+from wm_planner.errors import ConfigurationError, DataError, WmPlannerError
 from wm_planner.messages.arrays import to_ns
 from wm_planner.replay.bag import Bag
 from wm_planner.replay.digest import digest
@@ -87,16 +87,19 @@ def replay_bag(job: ReplayJob) -> dict[str, Any]:
     Raises:
         DataError: the bag cannot be used, or the result not be written.
     """
-    partial = job.folder.with_name(f"{job.folder.name}.{os.getpid()}.partial")
+    # One name for all processes: what a killed one has left is taken away by the next.
+    partial = job.folder.with_name(f"{job.folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)
-        result = _replay(job, partial)
+        # Sums may differ in last bits with the number of threads, and Ray's processes have one.
+        with threadpool_limits(1):
+            result = _replay(job, partial)
         text = json.dumps(result, allow_nan=False)
         (partial / RESULT).write_text(text + "\n", encoding="utf-8")
         shutil.rmtree(job.folder, ignore_errors=True)
         partial.rename(job.folder)
-        return result
+        return dict(json.loads(text))  # as a later run will find it
     except OSError as error:
         raise DataError(f"{job.folder} could not be written: {error.strerror}") from error
     finally:
@@ -108,7 +111,7 @@ def read_result(job: ReplayJob) -> dict[str, Any] | None:
     try:
         result = json.loads((job.folder / RESULT).read_text(encoding="utf-8"))
         return result if result["key"] == job.key else None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, WmPlannerError):
         return None
 
 
