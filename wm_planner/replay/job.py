@@ -162,8 +162,13 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
             result.foresaw(one)
         match.finish()
         moments = write_moments(folder, result, stack)
-    if not result.messages:
-        raise DataError(f"bag {job.bag}: holds no messages")
+    built = result.built()
+    if not built["looks"]:
+        why = "; ".join(f"{why} ({count})" for why, count in pipeline.most_dropped())
+        raise DataError(
+            f"bag {job.bag}: no frame could be planned on, of {result.messages} messages"
+            + (f"; not used: {why}" if why else "")
+        )
     facts = {
         "key": job.key,
         "bag": job.bag.name,
@@ -175,7 +180,7 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
         "recorded": _told(match),
         "moments": moments,
     }
-    return {**facts, **result.built()}
+    return {**facts, **built}
 
 
 def _latency(job: ReplayJob, run: RecordedRun) -> Latency:
@@ -214,7 +219,8 @@ def _clock_offset_ns(bag: Bag, topics: BagTopics) -> int:
             continue
         if len(offsets) == CLOCK_SAMPLES:
             break
-    offset = int(np.median(offsets)) if offsets else 0
+    # The upper median: between two clocks, where one was set back, lies neither.
+    offset = sorted(offsets)[len(offsets) // 2] if offsets else 0
     return offset if abs(offset) > OTHER_CLOCK_NS else 0
 
 
