@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,6 +136,28 @@ def test_a_recorded_plan_that_differs_is_found_and_what_differs_is_named(tmp_pat
     assert "plan dream" in other["recorded"]["differing"][0]["fields"]
 
 
+def test_a_bag_of_another_version_is_replayed_and_what_it_lacks_counts_as_differing(
+    tmp_path, job, result, monkeypatch
+):
+    def older(message):
+        raise AttributeError("'Verdict' object has no attribute 'slowdown'")
+
+    recorded = recorded_by_a_planner(tmp_path / "bag", job, result, busy_s=0.05)
+    monkeypatch.setattr("wm_planner.replay.recorded_match.verdict_from_message", older)
+    other = replay_bag(
+        replace(
+            job,
+            bag=recorded,
+            folder=tmp_path / "again",
+            instruction=None,
+            latency=LatencySettings(latency="recorded"),
+        )
+    )
+    assert other["recorded"]["compared"] == result["plans"]
+    assert other["recorded"]["identical"] == 0
+    assert "verdict JOINT_VELOCITY" in other["recorded"]["differing"][0]["fields"]
+
+
 def test_modelled_latency_makes_plans_stale_and_is_drawn_from_seed_and_stamp(tmp_path, job):
     latency = LatencySettings(latency="modelled", latency_median=0.25, latency_spread=0.3)
     one, same, other = (
@@ -192,6 +215,20 @@ def test_a_full_disk_is_one_clear_error_and_leaves_what_was_there(tmp_path, job,
     left = json.loads((kept.folder / "result.json").read_text())
     assert left["output_hash"] == before["output_hash"]
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.slow
+def test_what_is_held_grows_with_the_plans_and_not_with_the_pictures(tmp_path, job):
+    replay_bag(replace(job, folder=tmp_path / "first"))  # what is made once stays out of it
+    peaks = []
+    for seconds in (4.0, 16.0):
+        bag = write_bag(tmp_path / f"{seconds:g}", run(seconds))
+        tracemalloc.start()
+        replay_bag(replace(job, bag=bag, folder=tmp_path / f"out {seconds:g}"))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    pictures = 120 * CAMERA.height * CAMERA.width * 3  # bytes, in 12 s at 10 Hz
+    assert peaks[1] - peaks[0] < pictures / 4, peaks
 
 
 def _topics(path: Path) -> list[str]:

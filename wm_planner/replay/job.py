@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from wm_planner.assembly import Stack, StackConfig, assemble, load_config
@@ -30,7 +29,7 @@ from wm_planner.replay.output_bag import OutputBag
 from wm_planner.replay.pipeline import BagTopics, Look, Pipeline, find_topics
 from wm_planner.replay.recorded_match import RecordedMatch
 from wm_planner.replay.recorded_run import Assignment, RecordedRun, read_recorded_run
-from wm_planner.replay.result import ResultBuilder
+from wm_planner.replay.result import ResultBuilder, number
 from wm_planner.types import ObservationWindow, Plan
 
 RESULT, BAG = "result.json", "bag"
@@ -235,7 +234,7 @@ def _told(match: RecordedMatch) -> dict[str, Any]:
         "differing": [
             {
                 "stamp_ns": m.stamp_ns,
-                "fields": {k: None if np.isnan(v) else v for k, v in m.largest.items()},
+                "fields": {name: number(value) for name, value in m.largest.items()},
             }
             for m in unlike
         ],
