@@ -1,10 +1,12 @@
 """The page of `wm-planner label`: two films, the keys, nothing from the network."""
 
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>wm-planner label</title>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>wm-planner label</title>
 <style>
  body { font: 16px/1.5 system-ui, sans-serif; margin: 1.5em auto; max-width: 1100px;
-        background: #121418; color: #ebebeb; }
+        padding: 0 12px; background: #121418; color: #ebebeb; }
  h1 { font-size: 1.3em; } .faint { color: #8c919b; }
  #sides { display: flex; gap: 16px; } .side { flex: 1; cursor: pointer; border: 3px solid #333;
         padding: 6px; } .side:hover { border-color: #46c878; }
@@ -34,6 +36,10 @@ async function load(side, number) {
   await image.decode();
   return { side, image, frames };
 }
+function tell(error) {
+  const page = new DOMParser().parseFromString(error.message, "text/html");
+  get("problem").textContent = page.body.textContent.trim();
+}
 async function show(pair) {
   now = pair; films = []; get("problem").textContent = "";
   get("count").textContent = `${pair.number} of ${pair.count} answered.`;
@@ -44,15 +50,18 @@ async function show(pair) {
   try {
     const loaded = await Promise.all(["left", "right"].map((s) => load(s, pair.number)));
     if (now === pair) films = loaded;
-  } catch (error) { get("problem").textContent = error.message.replace(/<[^>]*>/g, " "); }
+  } catch (error) { tell(error); }
 }
 async function answer(choice) {
   if (!now) return;
-  const body = JSON.stringify({ number: now.number, choice });
+  const asked = now, body = JSON.stringify({ number: now.number, choice });
   now = null;
   const headers = { "Content-Type": "application/json" };
-  const response = await fetch("/answer", { method: "POST", headers, body });
-  show(await response.json());
+  try {
+    const response = await fetch("/answer", { method: "POST", headers, body });
+    if (!response.ok) throw new Error(await response.text());
+    show(await response.json());
+  } catch (error) { now = asked; tell(error); }
 }
 const KEYS = { ArrowLeft: "left", ArrowRight: "right", " ": "skip", u: "undo" };
 document.addEventListener("keydown", (event) => {
