@@ -82,6 +82,10 @@ def test_keys_write_what_was_seen_and_take_it_back(page, tmp_path):
         answered(page, count + 1)
     page.keyboard.press("u")
     answered(page, 2)
+    page.click("kbd[data-choice=skip]")  # as on a phone, which has no keys
+    answered(page, 3)
+    page.click("kbd[data-choice=undo]")
+    answered(page, 2)
     page.keyboard.press("ArrowLeft")
     answered(page, 3)
     page.click("#right")

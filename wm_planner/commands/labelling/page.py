@@ -12,11 +12,13 @@ PAGE = """<!doctype html>
         padding: 6px; } .side:hover { border-color: #46c878; }
  canvas { width: 100%; image-rendering: auto; display: block; }
  .strip { width: 100%; display: block; margin-top: 6px; }
- kbd { border: 1px solid #666; border-radius: 4px; padding: 0 .4em; }
+ kbd { cursor: pointer; border: 1px solid #666; border-radius: 4px; padding: 0 .4em; }
 </style></head><body>
 <h1 id="asked">...</h1>
-<p class="faint">Which one is better? <kbd>&larr;</kbd> left, <kbd>&rarr;</kbd> right,
- <kbd>space</kbd> cannot tell, <kbd>u</kbd> undo. <span id="count"></span></p>
+<p class="faint">Which one is better? <kbd data-choice="left">&larr;</kbd> left,
+ <kbd data-choice="right">&rarr;</kbd> right,
+ <kbd data-choice="skip">space</kbd> cannot tell,
+ <kbd data-choice="undo">u</kbd> undo. <span id="count"></span></p>
 <div id="sides">
  <div class="side" id="left"><canvas></canvas><img class="strip" alt="left"></div>
  <div class="side" id="right"><canvas></canvas><img class="strip" alt="right"></div>
@@ -68,6 +70,7 @@ document.addEventListener("keydown", (event) => {
   const choice = KEYS[event.key];
   if (choice && !event.repeat) { event.preventDefault(); answer(choice); }
 });
+for (const key of document.querySelectorAll("kbd")) key.onclick = () => answer(key.dataset.choice);
 for (const side of ["left", "right"]) get(side).onclick = () => answer(side);
 setInterval(() => {
   tick += 1;
