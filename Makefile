@@ -63,7 +63,7 @@ $(DONE)/package: pyproject.toml setup.py package.xml CMakeLists.txt $(wildcard c
 
 $(DONE)/test: pyproject.toml | $(DONE)/environment
 	@tools/quietly.sh "Installing test tools" \
-		$(PYTHON) -m pip install $$($(PYTHON) tools/requirements.py test)
+		$(PYTHON) -m pip install $$($(PYTHON) tools/requirements.py test ray)
 	@touch $@
 
 $(DONE)/torch: pyproject.toml tools/install_torch.sh | $(DONE)/environment

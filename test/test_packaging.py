@@ -99,7 +99,7 @@ def third_party_imports() -> Iterator[tuple[str, Path]]:
 
 
 def test_every_import_is_a_declared_dependency() -> None:
-    declared = requirements("run", "train", "diffusers", "dashboard", "efficientnet")
+    declared = requirements("run", "train", "diffusers", "dashboard", "efficientnet", "ray")
     missing = []
     for name, path in third_party_imports():
         ros = f"ros-jazzy-{name.replace('_', '-')}"

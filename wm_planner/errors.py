@@ -35,6 +35,10 @@ class RigError(WmPlannerError):
     """The robot, real or simulated, cannot do what was asked."""
 
 
+class WorkerError(WmPlannerError):
+    """A process that was given work died, or could not be given it."""
+
+
 class UnknownNameError(ConfigurationError):
     """A name is not among the known ones; the message lists them and the closest."""
 

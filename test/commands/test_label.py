@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import threading
 import urllib.error
 import urllib.request
@@ -171,6 +172,27 @@ def test_that_answers_survive_what_a_crash_cuts_off(tmp_path):
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert ["better" in line for line in lines] == [True, False, True]
     assert again.key(second, first) in again.known()
+
+
+def test_that_a_full_disk_leaves_whole_lines_and_takes_the_next_answer(tmp_path):
+    """No file may grow by more than a part of a line: the same error at the write."""
+    a, b, c = (made_future(tmp_path, name) for name in "abc")
+    file = LabelFile(tmp_path / "labels.jsonl")
+    file.add(a, b, "person")
+    file.add(a, c, "person")
+    whole = file.path.read_bytes()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for limit, answer in ((len(whole) + 10, lambda: file.skip(b, c)), (10, file.undo)):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        try:
+            with pytest.raises(OSError):
+                answer()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert file.path.read_bytes() == whole and len(file.lines) == 2
+        assert list(tmp_path.iterdir()) == [file.path]
+    file.skip(b, c)
+    assert LabelFile(file.path).lines == file.lines and len(file.lines) == 3
 
 
 def test_that_damage_in_the_middle_is_told(tmp_path):

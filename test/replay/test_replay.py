@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from wm_planner.messages.plans import plan_from_message
 from wm_planner.replay.bag import Bag
 from wm_planner.replay.job import BAG, ReplayJob, replay_bag
 from wm_planner.replay.latency import LatencySettings
-from wm_planner.replay.many import output_hash, replay_many
 from wm_planner.replay.output_bag import CANDIDATES, PLAN, PREVIEW, REPORT
 
 LIFT = "lift both hands"
@@ -67,35 +67,6 @@ def test_storage_and_compression_of_pictures_do_not_change_the_hash(tmp_path, jo
     assert any(topic.endswith("/compressed") for topic in _topics(compressed))
     again = replay_bag(replace(job, bag=compressed, folder=tmp_path / "again"))
     assert again["output_hash"] == result["output_hash"]
-
-
-@pytest.mark.slow
-def test_the_number_of_workers_does_not_change_the_hash(tmp_path, job):
-    bags = [write_bag(tmp_path / f"bag_{i}", run(1.0 + i / 2)) for i in range(2)]
-    hashes = []
-    for workers in (1, 2):
-        jobs = [replace(job, bag=b, folder=tmp_path / str(workers) / b.name) for b in bags]
-        results = replay_many(jobs, workers)
-        assert [one["bag"] for one in results] == ["bag_0", "bag_1"]
-        hashes.append(output_hash(results))
-    assert hashes[0] == hashes[1]
-
-
-def test_one_bag_that_fails_is_listed_and_the_others_are_replayed(tmp_path, job, result):
-    broken = tmp_path / "broken.mcap"
-    broken.write_bytes(b"nonsense")
-    jobs = [replace(job, bag=broken, folder=tmp_path / "broken"), job]
-    failed, good = replay_many(jobs)
-    assert "cannot be opened" in failed["error"]
-    assert good["output_hash"] == result["output_hash"]
-
-
-def test_what_is_done_is_not_done_again_unless_something_changed(
-    tmp_path, job, result, monkeypatch
-):
-    monkeypatch.setattr("wm_planner.replay.many.replay_bag", lambda job: {"error": "done again"})
-    assert replay_many([job])[0]["output_hash"] == result["output_hash"]
-    assert replay_many([replace(job, seed=3)])[0] == {"error": "done again"}
 
 
 def test_the_bag_that_is_left_holds_what_was_recorded_and_what_was_planned(job, bag, result):
@@ -200,6 +171,28 @@ def test_a_recorded_plan_that_differs_is_found_and_what_differs_is_named(tmp_pat
     assert "plan dream" in other["recorded"]["differing"][0]["fields"]
 
 
+def test_a_bag_of_another_version_is_replayed_and_what_it_lacks_counts_as_differing(
+    tmp_path, job, result, monkeypatch
+):
+    def older(message):
+        raise AttributeError("'Verdict' object has no attribute 'slowdown'")
+
+    recorded = recorded_by_a_planner(tmp_path / "bag", job, result, busy_s=0.05)
+    monkeypatch.setattr("wm_planner.replay.recorded_match.verdict_from_message", older)
+    other = replay_bag(
+        replace(
+            job,
+            bag=recorded,
+            folder=tmp_path / "again",
+            instruction=None,
+            latency=LatencySettings(latency="recorded"),
+        )
+    )
+    assert other["recorded"]["compared"] == result["plans"]
+    assert other["recorded"]["identical"] == 0
+    assert "verdict JOINT_VELOCITY" in other["recorded"]["differing"][0]["fields"]
+
+
 def test_modelled_latency_makes_plans_stale_and_is_drawn_from_seed_and_stamp(tmp_path, job):
     latency = LatencySettings(latency="modelled", latency_median=0.25, latency_spread=0.3)
     one, same, other = (
@@ -257,6 +250,20 @@ def test_a_full_disk_is_one_clear_error_and_leaves_what_was_there(tmp_path, job,
     left = json.loads((kept.folder / "result.json").read_text())
     assert left["output_hash"] == before["output_hash"]
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.slow
+def test_what_is_held_grows_with_the_plans_and_not_with_the_pictures(tmp_path, job):
+    replay_bag(replace(job, folder=tmp_path / "first"))  # what is made once stays out of it
+    peaks = []
+    for seconds in (4.0, 16.0):
+        bag = write_bag(tmp_path / f"{seconds:g}", run(seconds))
+        tracemalloc.start()
+        replay_bag(replace(job, bag=bag, folder=tmp_path / f"out {seconds:g}"))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    pictures = 120 * CAMERA.height * CAMERA.width * 3  # bytes, in 12 s at 10 Hz
+    assert peaks[1] - peaks[0] < pictures / 4, peaks
 
 
 def _topics(path: Path) -> list[str]:

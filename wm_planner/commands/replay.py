@@ -3,8 +3,8 @@
 Deterministic: the same bags, configuration and models give the same output_hash, whatever the
 number of workers. Open loop: the recorded robot does not follow the replayed plans. Leaves
 report.json, report.html and, for each bag, a bag with everything that was planned. What is done
-already in the same folder is not done again. Exit code 1 where a bag failed, or, with --against,
-where the two configurations decide differently.
+already in the same folder is not done again, so Ctrl-C loses no bag that is done. Exit code 1 where
+a bag failed, or, with --against, where the two configurations decide differently.
 """
 
 from __future__ import annotations
@@ -33,7 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--against", type=Path, metavar="YAML", help="compare with another")
     parser.add_argument("--instruction", help="instead of what the bag says was asked for")
     parser.add_argument("--seed", type=int, default=0, help="of the run (0, as the nodes')")
-    parser.add_argument("--workers", type=int, default=1, help="bags replayed at a time")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="bags at a time, by Ray where more than one (1; on a cluster all its processors)",
+    )
+    parser.add_argument(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="of a running Ray cluster, such as auto or HOST:6379; its machines see the same files",
+    )
     parser.add_argument(
         "--latency",
         choices=("zero", "recorded", "modelled"),
@@ -52,14 +61,17 @@ def run(args: argparse.Namespace) -> int:
     from wm_planner.replay.comparison import compare
     from wm_planner.replay.many import output_hash, replay_many
 
-    if args.workers < 1:
+    if args.workers is None and args.ray_address is None:
+        args.workers = 1
+    if args.workers is not None and args.workers < 1:
         raise ConfigurationError(f"workers: got {args.workers}, expected at least 1")
     jobs = _jobs(args, args.config, "bags")
     for job in jobs:
         _ = job.stack_config  # a wrong configuration is told before anything is replayed
     against = _jobs(args, args.against, "against") if args.against else []
     with _Progress(len(jobs) + len(against)) as progress:
-        results = replay_many([*jobs, *against], args.workers, progress.done)
+        jobs_of_both = [*jobs, *against]
+        results = replay_many(jobs_of_both, args.workers, args.ray_address, progress.done)
     first, second = results[: len(jobs)], results[len(jobs) :]
     report: dict[str, Any] = {
         "open_loop": True,
@@ -89,10 +101,11 @@ def _jobs(args: argparse.Namespace, config: Path | None, kind: str) -> list[Repl
     latency = from_mapping(LatencySettings, {name: getattr(args, name) for name in names})
     return [
         ReplayJob(
-            bag=bag,
-            folder=args.out / kind / f"{index:04d}-{bag.resolve().stem}",
-            config=config,
-            rig=args.rig,
+            # Absolute, because workers may be at work elsewhere.
+            bag=bag.absolute(),
+            folder=args.out.absolute() / kind / f"{index:04d}-{bag.resolve().stem}",
+            config=config and config.absolute(),
+            rig=args.rig and _absolute(args.rig),
             instruction=args.instruction,
             seed=args.seed,
             latency=latency,
@@ -100,6 +113,11 @@ def _jobs(args: argparse.Namespace, config: Path | None, kind: str) -> list[Repl
         )
         for index, bag in enumerate(args.bags)
     ]
+
+
+def _absolute(rig: str) -> str:
+    """A rig that is a file, told so that it is found from everywhere; a name as it is."""
+    return str(Path(rig).absolute()) if rig.endswith((".yaml", ".yml")) else rig
 
 
 def _tell(out: Path, report: dict[str, Any], failed: list[Result]) -> None:

@@ -100,12 +100,14 @@ def camera_topic(topics: dict[str, str], camera: CameraDescription) -> str | Non
 
 def mismatches(found: Inspection, rig: RigDescription) -> list[str]:
     """Return why the bag does not serve the rig, one sentence each; empty where it does."""
-    problems = []
+    problems = ["it cannot be read to its end"] if found.damage else []
     types = {topic.topic: topic.type for topic in found.topics.values() if topic.count}
     for name, camera in rig.cameras.items():
         topic = camera_topic(types, camera)
         if topic is None and camera.required:
             problems.append(f"camera {name}: no pictures on {camera.topic}")
+        if topic is not None and found.topics[topic].damaged == found.topics[topic].count:
+            problems.append(f"camera {name}: all pictures on {topic} are damaged")
         size = found.topics[topic].size if topic else None
         if size is not None and size != (camera.height, camera.width):
             got, expected = "{}x{}".format(*size), f"{camera.height}x{camera.width}"

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from threadpoolctl import threadpool_limits
 
 from wm_planner.assembly import Stack, StackConfig, assemble, load_config
-from wm_planner.errors import ConfigurationError, DataError
+from wm_planner.errors import ConfigurationError, DataError, WmPlannerError
 from wm_planner.messages.arrays import to_ns
 from wm_planner.replay.bag import Bag
 from wm_planner.replay.digest import digest
@@ -30,7 +29,7 @@ from wm_planner.replay.output_bag import OutputBag
 from wm_planner.replay.pipeline import BagTopics, Look, Pipeline, find_topics
 from wm_planner.replay.recorded_match import RecordedMatch
 from wm_planner.replay.recorded_run import Assignment, RecordedRun, read_recorded_run
-from wm_planner.replay.result import ResultBuilder
+from wm_planner.replay.result import ResultBuilder, number
 from wm_planner.types import ObservationWindow, Plan
 
 RESULT, BAG = "result.json", "bag"
@@ -87,16 +86,19 @@ def replay_bag(job: ReplayJob) -> dict[str, Any]:
     Raises:
         DataError: the bag cannot be used, or the result not be written.
     """
-    partial = job.folder.with_name(f"{job.folder.name}.{os.getpid()}.partial")
+    # One name for all processes: what a killed one has left is taken away by the next.
+    partial = job.folder.with_name(f"{job.folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)
-        result = _replay(job, partial)
+        # Sums may differ in last bits with the number of threads, and Ray's processes have one.
+        with threadpool_limits(1):
+            result = _replay(job, partial)
         text = json.dumps(result, allow_nan=False)
         (partial / RESULT).write_text(text + "\n", encoding="utf-8")
         shutil.rmtree(job.folder, ignore_errors=True)
         partial.rename(job.folder)
-        return result
+        return dict(json.loads(text))  # as a later run will find it
     except OSError as error:
         raise DataError(f"{job.folder} could not be written: {error.strerror}") from error
     finally:
@@ -108,7 +110,7 @@ def read_result(job: ReplayJob) -> dict[str, Any] | None:
     try:
         result = json.loads((job.folder / RESULT).read_text(encoding="utf-8"))
         return result if result["key"] == job.key else None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, WmPlannerError):
         return None
 
 
@@ -159,8 +161,13 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
             result.foresaw(one)
         match.finish()
         moments = write_moments(folder, result, stack)
-    if not result.messages:
-        raise DataError(f"bag {job.bag}: holds no messages")
+    built = result.built()
+    if not built["looks"]:
+        why = "; ".join(f"{why} ({count})" for why, count in pipeline.most_dropped())
+        raise DataError(
+            f"bag {job.bag}: no frame could be planned on, of {result.messages} messages"
+            + (f"; not used: {why}" if why else "")
+        )
     facts = {
         "key": job.key,
         "bag": job.bag.name,
@@ -172,7 +179,7 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
         "recorded": _told(match),
         "moments": moments,
     }
-    return {**facts, **result.built()}
+    return {**facts, **built}
 
 
 def _latency(job: ReplayJob, run: RecordedRun) -> Latency:
@@ -218,7 +225,8 @@ def _clock_offset_ns(bag: Bag, topics: BagTopics) -> int:
             continue
         if len(offsets) == CLOCK_SAMPLES:
             break
-    offset = int(np.median(offsets)) if offsets else 0
+    # The upper median: between two clocks, where one was set back, lies neither.
+    offset = sorted(offsets)[len(offsets) // 2] if offsets else 0
     return offset if abs(offset) > OTHER_CLOCK_NS else 0
 
 
@@ -233,7 +241,7 @@ def _told(match: RecordedMatch) -> dict[str, Any]:
         "differing": [
             {
                 "stamp_ns": m.stamp_ns,
-                "fields": {k: None if np.isnan(v) else v for k, v in m.largest.items()},
+                "fields": {name: number(value) for name, value in m.largest.items()},
             }
             for m in unlike
         ],

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from typing import Any
 
 from wm_planner.errors import WmPlannerError
 from wm_planner.replay.digest import chained
 from wm_planner.replay.job import ReplayJob, read_result, replay_bag
-from wm_planner.worker_process import end_with_parent
+from wm_planner.replay.ray_workers import on_ray
 
 Result = dict[str, Any]
 
 
 def replay_many(
     jobs: Sequence[ReplayJob],
-    workers: int = 1,
+    workers: int | None = 1,
+    ray_address: str | None = None,
     on_done: Callable[[ReplayJob, Result], None] = lambda job, result: None,
 ) -> list[Result]:
     """Return one result a job; one that failed has only `bag` and `error`.
@@ -25,9 +25,14 @@ def replay_many(
     What an earlier run has left for the same job is taken as it is.
 
     Args:
-        jobs: what to replay; folders must differ.
-        workers: processes; 1 works in this one.
+        jobs: what to replay; folders must differ, and their paths mean the same to all workers.
+        workers: processes of Ray; 1 without an address works in this one, without Ray, and None
+            takes all processors of the cluster.
+        ray_address: of a cluster, None for one on this machine.
         on_done: called after each job, in the order in which they end.
+
+    Raises:
+        ConfigurationError: Ray is needed and cannot be had.
     """
     results: dict[int, Result] = {}
 
@@ -37,23 +42,21 @@ def replay_many(
 
     waiting = []
     for index, job in enumerate(jobs):
-        earlier = _guarded(read_result, job)
+        earlier = read_result(job)
         if earlier is None:
             waiting.append(index)
         else:
             done(index, earlier)
-    if workers == 1 or len(waiting) < 2:
+    if ray_address is None and (workers == 1 or len(waiting) < 2):
         for index in waiting:
-            done(index, _guarded(replay_bag, jobs[index]))
-    else:
-        # A fresh interpreter: threads of a loaded runtime do not survive a fork.
-        with ProcessPoolExecutor(workers, get_context("spawn"), end_with_parent) as pool:
-            running = {pool.submit(_guarded, replay_bag, jobs[i]): i for i in waiting}
-            for future in as_completed(running):
-                index = running[future]
-                error = future.exception()  # of a worker that died
-                failed = {"bag": jobs[index].bag.name, "error": f"{type(error).__name__}: {error}"}
-                done(index, failed if error else future.result())
+            done(index, _replay_alone(jobs[index]))
+        waiting = []
+    if waiting:
+        left = [jobs[index] for index in waiting]
+        for number, found in on_ray(_replay_alone, left, workers, ray_address):
+            job = left[number]
+            died = isinstance(found, WmPlannerError)
+            done(waiting[number], _failed(job, str(found)) if died else found)
     return [results[index] for index in range(len(jobs))]
 
 
@@ -61,13 +64,21 @@ def output_hash(results: Sequence[Result]) -> str:
     """Return one hash over all replays, in their order."""
     total = ""
     for result in results:
-        total = chained(total, str(result.get("output_hash") or result["error"]))
+        total = chained(total, result.get("output_hash", "failed"))
     return total
 
 
-def _guarded(work: Callable[[ReplayJob], Any], job: ReplayJob) -> Any:
-    """One bag's failure is its own."""
+def _replay_alone(job: ReplayJob) -> Result:
+    """One bag's failure is its own, foreseen or not."""
     try:
-        return work(job)
+        return replay_bag(job)
     except (WmPlannerError, OSError) as error:
-        return {"bag": job.bag.name, "error": str(error)}
+        return _failed(job, str(error))
+    except Exception as error:  # a mistake of ours, which other bags may not meet
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{place.filename}:{place.lineno}"
+        return _failed(job, f"{type(error).__name__} at {where}: {' '.join(str(error).split())}")
+
+
+def _failed(job: ReplayJob, error: str) -> Result:
+    return {"bag": job.bag.name, "error": error}

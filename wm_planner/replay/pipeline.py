@@ -23,7 +23,7 @@ from wm_planner.observing.frame_checks import FrameChecks, FrameSettings
 from wm_planner.observing.joint_reader import JointReader
 from wm_planner.observing.observation_assembler import ObservationAssembler
 from wm_planner.planner import PlanReport
-from wm_planner.replay.bag import COMPRESSED_IMAGE, Bag, Record
+from wm_planner.replay.bag import COMPRESSED_IMAGE, JOINT_STATE, Bag, Record
 from wm_planner.replay.inspection import camera_topic
 from wm_planner.replay.latency import Latency
 from wm_planner.replay.recorded_goals import RecordedGoals
@@ -32,6 +32,7 @@ from wm_planner.task.task_runner import Outcome, TaskRunner, TaskSettings
 from wm_planner.types import ObservationWindow, ReplanReason
 
 ESTOPPED, STOPPED = 4, 3  # as in ExecutorState.msg
+TOLD = 3  # reasons for which messages were not used
 #: Nothing that is replayed runs out of time: what was recorded had all of it.
 PATIENT = TaskSettings(task_timeout=86400.0, no_plan_timeout=600.0)
 
@@ -84,15 +85,17 @@ def find_topics(bag: Bag, stack: Stack) -> BagTopics:
     rig, name = stack.rig_description, stack.world_model.spec.camera
     pictures = camera_topic(bag.topics, rig.cameras[name])
     states = rig.topics.joint_states
-    if pictures is None or states not in bag.topics:
-        lacking = f"pictures on {rig.cameras[name].topic}" if pictures is None else states
-        held = ", ".join(sorted(bag.topics)) or "nothing"
+    if pictures is None or bag.topics.get(states) != JOINT_STATE:
+        looked_for = f"pictures on {rig.cameras[name].topic}", f"joint states on {states}"
+        lacking = looked_for[pictures is not None]
+        held = ", ".join(f"{t} ({kind})" for t, kind in sorted(bag.topics.items())) or "nothing"
         raise DataError(
             f"bag {bag.path} has no {lacking}, which the rig {rig.name} names; it has {held}. "
             "`wm-planner inspect` proposes a mapping"
         )
-    commands = find_topic(bag.topics, COMMAND_TOPIC)
-    return BagTopics(pictures, states, commands, find_topic(bag.topics, EXECUTOR_STATE_TOPIC))
+    commands = find_topic(bag.topics, COMMAND_TOPIC, "Command")
+    executor_states = find_topic(bag.topics, EXECUTOR_STATE_TOPIC, "ExecutorState")
+    return BagTopics(pictures, states, commands, executor_states)
 
 
 class Pipeline:
@@ -173,6 +176,10 @@ class Pipeline:
     def dropped(self) -> dict[str, int]:
         """Everything that was not used, by reason."""
         return dict(sorted((self._checks.dropped + self._assembler.dropped + self.counts).items()))
+
+    def most_dropped(self) -> list[tuple[str, int]]:
+        """The commonest reasons of `dropped`."""
+        return Counter(self.dropped).most_common(TOLD)
 
     def _see(self, record: Record, message: Any, now_ns: int) -> Iterator[Look]:
         compressed = record.type == COMPRESSED_IMAGE

@@ -54,8 +54,8 @@ class RecordedMatch:
         self.only_recorded: list[int] = []
         self.only_replayed: list[int] = []
         self._bag, self._joint_names = bag, joint_names
-        self._report_topic = find_topic(bag.topics, REPORT_TOPIC)
-        self._plan_topic = find_topic(bag.topics, PLAN_TOPIC)
+        self._report_topic = find_topic(bag.topics, REPORT_TOPIC, "PlanReport")
+        self._plan_topic = find_topic(bag.topics, PLAN_TOPIC, "Plan")
         self._plans: OrderedDict[int, Plan] = OrderedDict()
         self._recorded: OrderedDict[int, Any] = OrderedDict()
         self._replayed: OrderedDict[int, PlanReport] = OrderedDict()
@@ -105,8 +105,9 @@ def _fields(recorded: Any, plan: Plan | None, report: PlanReport) -> Iterator[tu
     for message, verdicts in zip(recorded.verdicts, report.verdicts, strict=False):
         try:
             before = verdict_from_message(message)
-        except (DataError, ValueError):  # a reason that this version does not know
-            yield f"verdict {message.reason}", message.reason, verdicts.reason.value
+        except (DataError, ValueError, AttributeError):
+            # Another version's: with a reason that this one does not know, or fewer fields.
+            yield f"verdict {message.reason}", message.reason, None
             continue
         label = f"verdict {verdicts.reason.value}"
         yield f"{label}: reason", before.reason.value, verdicts.reason.value
@@ -135,7 +136,8 @@ def _same(one: Any, other: Any) -> bool:
 def _distance(one: Any, other: Any) -> float:
     try:
         difference = np.abs(np.asarray(one, float) - np.asarray(other, float))
-        return float(np.nanmax(difference)) if difference.size else 0.0
+        known = difference[~np.isnan(difference)]
+        return float(known.max()) if known.size else float("nan" if difference.size else 0.0)
     except ValueError:  # words, or other shapes
         return float("nan")
 

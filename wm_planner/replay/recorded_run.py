@@ -96,16 +96,23 @@ class RecordedRun:
         return tuple(found)
 
 
-def find_topic(topics: Mapping[str, str], name: str) -> str | None:
-    """Return the topic of the planner's graph with this relative name, in whatever namespace."""
-    return next((topic for topic in sorted(topics) if topic.endswith("/" + name)), None)
+def find_topic(topics: Mapping[str, str], name: str, kind: str) -> str | None:
+    """Return the topic of the planner's graph with this relative name, in whatever namespace.
+
+    Args:
+        topics: type by topic.
+        name: as in `topic_names`.
+        kind: of wm_planner's messages; a topic of another type is somebody else's.
+    """
+    ours = (t for t in sorted(topics) if topics[t] == f"wm_planner/msg/{kind}")
+    return next((topic for topic in ours if topic.endswith("/" + name)), None)
 
 
 def read_recorded_run(bag: Bag) -> RecordedRun:
     """Read the progress that the recorded planner told; empty where there was none."""
     looked: dict[int, int] = {}
     assignments: list[Assignment] = []
-    topic = find_topic(bag.topics, TASK_PROGRESS_TOPIC)
+    topic = find_topic(bag.topics, TASK_PROGRESS_TOPIC, "TaskProgress")
     elapsed_s = float("inf")
     for record in bag.records([topic] if topic else []):
         message = bag.unpack(record)

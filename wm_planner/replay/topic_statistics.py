@@ -12,7 +12,7 @@ import numpy as np
 from wm_planner.errors import DataError
 from wm_planner.messages.arrays import to_ns
 from wm_planner.messages.images import image_from_compressed, image_from_message
-from wm_planner.replay.bag import COMPRESSED_IMAGE, IMAGE, Record
+from wm_planner.replay.bag import COMPRESSED_IMAGE, IMAGE, JOINT_STATE, Record
 
 GAP_PERIODS = 5.0  # a silence longer than this many usual periods is a gap
 LEAST_GAP_S = 0.25
@@ -36,7 +36,7 @@ class TopicStatistics:
         jitter_s: 95th percentile of its deviation from the median, None without stamps.
         clock_resets: how often stamps or recording times jump back.
         unsorted: messages recorded before the one that precedes them, other than by a reset.
-        damaged: messages that do not unpack.
+        damaged: messages that do not unpack, and joint states without finite positions for all.
         size: height and width of pictures, px, None of others.
         dark_share: share of pictures looked at that show nothing; 0 of others.
         frozen_share: share of pictures that equal the one before; 0 of others.
@@ -95,7 +95,7 @@ class TopicObserver:
                 self._stamps.append(to_ns(header.stamp) - record.log_ns)
             if self._is_picture and (len(self._log) - 1) % self._every == 0:
                 self._look(message)
-            if hasattr(message, "position") and hasattr(message, "name"):
+            if self._type == JOINT_STATE:
                 self._range_of(message)
         except DataError:
             self._damaged += 1
@@ -139,6 +139,9 @@ class TopicObserver:
         self._dark += bool(image.mean() < DARK)
 
     def _range_of(self, message: Any) -> None:
+        if len(message.position) != len(message.name) or not np.isfinite(message.position).all():
+            self._damaged += 1
+            return
         for name, position in zip(message.name, message.position, strict=False):
             low, high = self._range.get(name, (np.inf, -np.inf))
             self._range[name] = (float(min(low, position)), float(max(high, position)))

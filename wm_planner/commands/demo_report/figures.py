@@ -64,7 +64,8 @@ def candidates_by_plan(run: Recording) -> str:
     counts.bar(range(len(rejected)), rejected, color=REJECTED, alpha=0.25, label="rejected")
     counts.set_ylabel("rejected")
     counts.set_ylim(0, max([*rejected, 1]) * 3)
-    counts.yaxis.set_major_locator(MaxNLocator(integer=True))
+    for axis in (axes.xaxis, counts.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     if labels:
         axes.legend(loc="upper left", fontsize=8)
     return to_svg(figure)
@@ -85,6 +86,7 @@ def verdicts_by_reason(run: Recording) -> str:
     left.barh(range(len(names)), [rejected[name] for name in names], color=REJECTED)
     left.set_yticks(range(len(names)), [name.lower().replace("_", " ") for name in names])
     left.set_xlim(0, max([*rejected.values(), 1]))
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     positive = [name for name in names if shares.get(name)]
     if positive:
         right.boxplot(

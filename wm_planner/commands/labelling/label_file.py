@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wm_planner.commands.labelling.futures import Future, read_reference
+from wm_planner.datasets.atomic_file import renamed
 from wm_planner.errors import DataError
 
 PERSON, OUTCOME = "person", "outcome"
@@ -66,8 +68,12 @@ class LabelFile:
     def undo(self) -> None:
         """Take the last line back."""
         if self.lines:
-            self.lines.pop()
-            self._rewrite()
+            last = self.lines.pop()
+            try:
+                self._rewrite()
+            except OSError:
+                self.lines.append(last)
+                raise
 
     def known(self) -> set[frozenset[str]]:
         """Return the pairs that were answered or skipped, as keys of `key`."""
@@ -86,16 +92,21 @@ class LabelFile:
     def _append(self, sides: dict[str, Any], instruction: str, by: str) -> None:
         line = {"instruction": instruction, **sides, "by": by, "unix_time": round(time.time())}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        data = (json.dumps(line) + "\n").encode()
+        with self.path.open("ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                if file.write(data) < len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(before)  # half a line would spoil the next one
+                raise
         self.lines.append(line)
 
     def _rewrite(self) -> None:
-        partial = self.path.with_name(f".{self.path.name}.partial")
-        partial.write_text("".join(json.dumps(line) + "\n" for line in self.lines), "utf-8")
-        os.replace(partial, self.path)
+        with renamed(self.path) as partial:
+            partial.write_text("".join(json.dumps(line) + "\n" for line in self.lines), "utf-8")
 
 
 def _sides(line: Any, where: str) -> tuple[Any, Any]:

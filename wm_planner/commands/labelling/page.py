@@ -1,20 +1,24 @@
 """The page of `wm-planner label`: two films, the keys, nothing from the network."""
 
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>wm-planner label</title>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>wm-planner label</title>
 <style>
  body { font: 16px/1.5 system-ui, sans-serif; margin: 1.5em auto; max-width: 1100px;
-        background: #121418; color: #ebebeb; }
+        padding: 0 12px; background: #121418; color: #ebebeb; }
  h1 { font-size: 1.3em; } .faint { color: #8c919b; }
  #sides { display: flex; gap: 16px; } .side { flex: 1; cursor: pointer; border: 3px solid #333;
         padding: 6px; } .side:hover { border-color: #46c878; }
  canvas { width: 100%; image-rendering: auto; display: block; }
  .strip { width: 100%; display: block; margin-top: 6px; }
- kbd { border: 1px solid #666; border-radius: 4px; padding: 0 .4em; }
+ kbd { cursor: pointer; border: 1px solid #666; border-radius: 4px; padding: 0 .4em; }
 </style></head><body>
 <h1 id="asked">...</h1>
-<p class="faint">Which one is better? <kbd>&larr;</kbd> left, <kbd>&rarr;</kbd> right,
- <kbd>space</kbd> cannot tell, <kbd>u</kbd> undo. <span id="count"></span></p>
+<p class="faint">Which one is better? <kbd data-choice="left">&larr;</kbd> left,
+ <kbd data-choice="right">&rarr;</kbd> right,
+ <kbd data-choice="skip">space</kbd> cannot tell,
+ <kbd data-choice="undo">u</kbd> undo. <span id="count"></span></p>
 <div id="sides">
  <div class="side" id="left"><canvas></canvas><img class="strip" alt="left"></div>
  <div class="side" id="right"><canvas></canvas><img class="strip" alt="right"></div>
@@ -34,6 +38,10 @@ async function load(side, number) {
   await image.decode();
   return { side, image, frames };
 }
+function tell(error) {
+  const page = new DOMParser().parseFromString(error.message, "text/html");
+  get("problem").textContent = page.body.textContent.trim();
+}
 async function show(pair) {
   now = pair; films = []; get("problem").textContent = "";
   get("count").textContent = `${pair.number} of ${pair.count} answered.`;
@@ -44,21 +52,25 @@ async function show(pair) {
   try {
     const loaded = await Promise.all(["left", "right"].map((s) => load(s, pair.number)));
     if (now === pair) films = loaded;
-  } catch (error) { get("problem").textContent = error.message.replace(/<[^>]*>/g, " "); }
+  } catch (error) { tell(error); }
 }
 async function answer(choice) {
   if (!now) return;
-  const body = JSON.stringify({ number: now.number, choice });
+  const asked = now, body = JSON.stringify({ number: now.number, choice });
   now = null;
   const headers = { "Content-Type": "application/json" };
-  const response = await fetch("/answer", { method: "POST", headers, body });
-  show(await response.json());
+  try {
+    const response = await fetch("/answer", { method: "POST", headers, body });
+    if (!response.ok) throw new Error(await response.text());
+    show(await response.json());
+  } catch (error) { now = asked; tell(error); }
 }
 const KEYS = { ArrowLeft: "left", ArrowRight: "right", " ": "skip", u: "undo" };
 document.addEventListener("keydown", (event) => {
   const choice = KEYS[event.key];
   if (choice && !event.repeat) { event.preventDefault(); answer(choice); }
 });
+for (const key of document.querySelectorAll("kbd")) key.onclick = () => answer(key.dataset.choice);
 for (const side of ["left", "right"]) get(side).onclick = () => answer(side);
 setInterval(() => {
   tick += 1;

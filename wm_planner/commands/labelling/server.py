@@ -60,6 +60,9 @@ def open_server(session: Session, pictures: Pictures, port: int) -> ThreadingHTT
                     self._send_json(_describe(session))
             except (ValueError, KeyError, TypeError, WmPlannerError) as error:
                 self.send_error(HTTPStatus.BAD_REQUEST, explain=str(error))
+            except OSError as error:  # the same question stays, and can be answered again
+                said = f"the answer could not be written: {error.strerror}"
+                self.send_error(HTTPStatus.INSUFFICIENT_STORAGE, explain=said)
 
         def _strip(self, query: dict[str, list[str]]) -> None:
             with lock:

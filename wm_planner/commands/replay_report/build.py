@@ -45,7 +45,7 @@ def write_reports(out: Path, report: dict[str, Any], folders: Sequence[Path]) ->
             failed=[result for result in report["bags"] if "error" in result],
             left_out=max(0, len(whole) - SHOWN_BAGS),
             comparison=comparison,
-            flips=Markup(figures.flips(comparison)) if comparison else "",
+            flips=_wide(figures.flips(comparison)) if comparison else "",
         )
     )
     with renamed(out / PAGE) as partial:
@@ -68,7 +68,7 @@ def _section(result: dict[str, Any], folder: Path) -> dict[str, Any]:
         rejections.update(cycle["rejections"])
     return {
         "result": result,
-        "plots": {name: Markup(svg) for name, svg in plots.items()},
+        "plots": {name: _wide(svg) for name, svg in plots.items()},
         "paths": figures.path_table(result),
         "rejections": rejections.most_common(),
         "latencies": shared.latency_table(run),
@@ -76,11 +76,16 @@ def _section(result: dict[str, Any], folder: Path) -> dict[str, Any]:
             {
                 **moment,
                 "source": _inline(folder / moment["picture"]),
-                "plot": Markup(figures.planned_and_recorded(moment)),
+                "plot": _wide(figures.planned_and_recorded(moment)),
             }
             for moment in result["moments"]
         ],
     }
+
+
+def _wide(svg: str) -> Markup:
+    """A plot that scrolls sideways on a phone, where it could not be read if it fitted."""
+    return Markup(f'<div class="wide">{svg}</div>')
 
 
 def _inline(picture: Path) -> str:

@@ -75,7 +75,7 @@ def paths_over_time(result: Result) -> str:
             colour, label = STAGE_COLOURS[hand], f"{name}, {what}"
             axes.plot(seconds, values, style, color=colour, markersize=3, label=label)
     if found:
-        axes.legend(fontsize=8)
+        figure.legend(loc="outside lower center", ncols=len(HANDS), fontsize=8)
     return to_svg(figure)
 
 
@@ -121,5 +121,6 @@ def flips(comparison: dict[str, Any]) -> str:
     axes.barh(names, [lost.get(n, 0) for n in names], color=REJECTED, label="now rejected")
     axes.barh(names, [-gained.get(n, 0) for n in names], color=CHOSEN, label="now accepted")
     axes.axvline(0, color="0.3", linewidth=0.8)
+    axes.set_ylim(-1, max(len(names), 1))  # a single bar is no wall
     axes.legend(fontsize=8)
     return to_svg(figure)

@@ -1,16 +1,21 @@
 """The page of a replay: everything in one file, readable without a network."""
 
 TEMPLATE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>wm-planner: replay</title>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>wm-planner: replay</title>
 <style>
- body { font: 15px/1.5 system-ui, sans-serif; max-width: 940px; margin: 2em auto; color: #222; }
+ body { font: 15px/1.5 system-ui, sans-serif; max-width: 940px; margin: 2em auto; color: #222;
+  padding: 0 16px; }
  h1 { font-size: 1.5em; } h2 { font-size: 1.25em; margin-top: 2.5em; border-top: 1px solid #ddd;
   padding-top: 1em; } h3 { font-size: 1.05em; margin-top: 1.6em; }
  svg, img { width: 100%; height: auto; }
  table { border-collapse: collapse; } td, th { padding: .15em 1em .15em 0; text-align: left; }
  td.number { text-align: right; font-variant-numeric: tabular-nums; }
  .note { color: #666; } .open { background: #fff6dd; padding: .6em 1em; border-radius: 6px; }
- .bad { color: #b3261e; } code { font-size: .9em; }
+ .bad { color: #b3261e; } code { font-size: .9em; } p { overflow-wrap: anywhere; }
+ .wide { overflow-x: auto; }
+ @media (max-width: 700px) { .wide svg, .wide img { width: 640px; max-width: none; } }
 </style></head><body>
 <h1>Replay of {{ report.bags | length }} bag{{ "s" if report.bags | length != 1 }}</h1>
 <p class="open"><b>Open loop.</b> The recorded robot did not follow these plans: it did what it did
@@ -32,13 +37,14 @@ TEMPLATE = """<!doctype html>
  configuration found no plan: {{ comparison.decisions.no_plan.values() | sum }}; only the old one:
  {{ comparison.decisions.plan.values() | sum }}.</p>
 {{ flips }}
-<table><tr><th>per bag</th><th>before</th><th>now</th><th>difference</th><th>95% interval</th></tr>
+<div class="wide"><table>
+<tr><th>per bag</th><th>before</th><th>now</th><th>difference</th><th>95% interval</th></tr>
 {% for name, found in comparison.metrics.items() %}<tr><td>{{ name }}</td>
 {% for key in ("first", "second", "difference") %}<td class="number">
 {{ "%.4g"|format(found[key]) if found[key] is not none else "unknown" }}</td>{% endfor %}
 <td class="number">{% if found.interval %}{{ "%.3g"|format(found.interval[0]) }} to
  {{ "%.3g"|format(found.interval[1]) }}{% else %}needs two bags{% endif %}</td></tr>
-{% endfor %}</table>
+{% endfor %}</table></div>
 {% endif %}
 {% for section in sections %}{% set result = section.result %}
 <h2>{{ result.bag }}</h2>
@@ -51,11 +57,15 @@ TEMPLATE = """<!doctype html>
 {% if result.recorded.compared %}<p>The bag holds the plans of its own planner:
  {{ result.recorded.identical }} of {{ result.recorded.compared }} are the same to the last bit
  (candidates, verdicts, scores and choice).
-{% for one in result.recorded.differing %}<br><span class="note">At
- {{ "%.2f"|format((one.stamp_ns - result.begin_ns) * 1e-9) }} s differ:
- {{ one.fields.keys() | join(", ") }}.</span>{% endfor %}</p>{% endif %}
+</p>
+{% if result.recorded.differing %}<details><summary>What differs</summary>
+{% for one in result.recorded.differing %}<p class="note">At
+ {{ "%.2f"|format((one.stamp_ns - result.begin_ns) * 1e-9) }} s:
+ {{ one.fields.keys() | join(", ") }}.</p>{% endfor %}</details>{% endif %}{% endif %}
 {{ section.plots.timeline }}
 <h3>Why candidates were rejected</h3>{{ section.plots.verdicts }}
+<p class="note">The plot has the last candidates of each cycle; the table also those that were
+ replaced by other dreams.</p>
 <table>{% for reason, count in section.rejections %}<tr><td>{{ reason }}</td>
 <td class="number">{{ count }}</td></tr>{% else %}<tr><td>None was.</td></tr>{% endfor %}</table>
 {{ section.plots.candidates }}
@@ -77,7 +87,7 @@ TEMPLATE = """<!doctype html>
 <p>Plan {{ moment.plan_id }} at {{ "%.2f"|format(moment.seconds) }} s,
  {{ "the dream least like what came" if moment.kind == "dream"
     else "the path farthest from what was done" }}: dream above, camera below.</p>
-<img src="{{ moment.source }}" alt="dreamed and seen frames">
+<div class="wide"><img src="{{ moment.source }}" alt="dreamed and seen frames"></div>
 {{ moment.plot }}
 {% else %}<p>No plan was followed by enough recording.</p>{% endfor %}
 {% if result.dropped %}<h3>Not used</h3><table>
