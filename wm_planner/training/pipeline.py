@@ -138,6 +138,7 @@ class Run:
             model.compile()
         loop = LoopSettings(
             steps=getattr(self.settings, f"{stage}_steps"),
+            learning_rate=self.settings.learning_rate,
             checkpoint_every=self.settings.checkpoint_every,
             seed=self.settings.seed,
         )

@@ -45,6 +45,10 @@ class TrainingSettings:
     denoiser_steps: int = setting(5000, minimum=1, maximum=10**7, help="optimiser steps")
     value_steps: int = setting(1500, minimum=1, maximum=10**7, help="optimiser steps")
     inverse_dynamics_steps: int = setting(2500, minimum=1, maximum=10**7, help="optimiser steps")
+    learning_rate: float = setting(
+        2e-3, minimum=1e-6, maximum=0.1,
+        help="of all stages, at the top of the schedule; less where good weights are gone on from",
+    )  # fmt: skip
     autoencoder_batch: int = setting(64, minimum=2, maximum=10**5, help="frames a step")
     autoencoder_anywhere_share: float = setting(
         0.0, minimum=0.0, maximum=1.0,
