@@ -82,12 +82,14 @@ class BagSource:
             if bag.topics.get(self._states) != JOINT_STATE:
                 held = ", ".join(sorted(bag.topics)) or "nothing"
                 raise DataError(f"has no joint states on {self._states}; it has {held}")
-            self._commands = commands or find_topic(bag.topics, COMMAND_TOPIC)
+            self._commands = commands or find_topic(
+                bag.topics, COMMAND_TOPIC, "wm_planner/msg/Command"
+            )
             self._commands = self._commands or self._commanding(bag)
             self._pursuits = read_recorded_run(bag).pursuits or (WHOLE,)
             self._successes: list[tuple[int, bool]] = []
             self._heard = self._listen(bag)
-        self._planned = find_topic(self._types, PLAN_TOPIC) is not None
+        self._planned = find_topic(self._types, PLAN_TOPIC, "wm_planner/msg/Plan") is not None
         several = len(self._pursuits) > 1
         self.keys = tuple(f"goal {i + 1}" if several else "" for i in range(len(self._pursuits)))
 
@@ -144,7 +146,7 @@ class BagSource:
 
     def _listen(self, bag: Bag) -> dict[str, _Heard]:
         """Read everything but pixels."""
-        success = find_topic(bag.topics, SUCCESS_TOPIC)
+        success = find_topic(bag.topics, SUCCESS_TOPIC, "std_msgs/msg/Bool")
         pictures = set(self._cameras.values())
         topics = {*pictures, self._states, *filter(None, (self._commands, success))}
         heard = {topic: _Heard() for topic in topics}

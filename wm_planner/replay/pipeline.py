@@ -93,8 +93,8 @@ def find_topics(bag: Bag, stack: Stack) -> BagTopics:
             f"bag {bag.path} has no {lacking}, which the rig {rig.name} names; it has {held}. "
             "`wm-planner inspect` proposes a mapping"
         )
-    commands = find_topic(bag.topics, COMMAND_TOPIC, "Command")
-    executor_states = find_topic(bag.topics, EXECUTOR_STATE_TOPIC, "ExecutorState")
+    commands = find_topic(bag.topics, COMMAND_TOPIC, "wm_planner/msg/Command")
+    executor_states = find_topic(bag.topics, EXECUTOR_STATE_TOPIC, "wm_planner/msg/ExecutorState")
     return BagTopics(pictures, states, commands, executor_states)
 
 

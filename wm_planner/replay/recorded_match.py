@@ -54,8 +54,8 @@ class RecordedMatch:
         self.only_recorded: list[int] = []
         self.only_replayed: list[int] = []
         self._bag, self._joint_names = bag, joint_names
-        self._report_topic = find_topic(bag.topics, REPORT_TOPIC, "PlanReport")
-        self._plan_topic = find_topic(bag.topics, PLAN_TOPIC, "Plan")
+        self._report_topic = find_topic(bag.topics, REPORT_TOPIC, "wm_planner/msg/PlanReport")
+        self._plan_topic = find_topic(bag.topics, PLAN_TOPIC, "wm_planner/msg/Plan")
         self._plans: OrderedDict[int, Plan] = OrderedDict()
         self._recorded: OrderedDict[int, Any] = OrderedDict()
         self._replayed: OrderedDict[int, PlanReport] = OrderedDict()

@@ -102,9 +102,9 @@ def find_topic(topics: Mapping[str, str], name: str, kind: str) -> str | None:
     Args:
         topics: type by topic.
         name: as in `topic_names`.
-        kind: of wm_planner's messages; a topic of another type is somebody else's.
+        kind: type of the messages; a topic of another type is somebody else's.
     """
-    ours = (t for t in sorted(topics) if topics[t] == f"wm_planner/msg/{kind}")
+    ours = (t for t in sorted(topics) if topics[t] == kind)
     return next((topic for topic in ours if topic.endswith("/" + name)), None)
 
 
@@ -112,7 +112,7 @@ def read_recorded_run(bag: Bag) -> RecordedRun:
     """Read the progress that the recorded planner told; empty where there was none."""
     looked: dict[int, int] = {}
     assignments: list[Assignment] = []
-    topic = find_topic(bag.topics, TASK_PROGRESS_TOPIC, "TaskProgress")
+    topic = find_topic(bag.topics, TASK_PROGRESS_TOPIC, "wm_planner/msg/TaskProgress")
     elapsed_s = float("inf")
     for record in bag.records([topic] if topic else []):
         message = bag.unpack(record)
