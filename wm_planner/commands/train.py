@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--data", type=Path, required=True, nargs="+", metavar="DIR",
-        help="dataset folders; several are learned from as one",
+        help="dataset folders; several are learned from as one, and one that is named twice counts "
+        "twice",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder")
     parser.add_argument(
@@ -129,17 +130,21 @@ def open_run(  # type: ignore[no-untyped-def]
     settings = dataclasses.replace(
         settings, threads=threads or settings.threads, device=device or settings.device
     )
-    datasets = [LeRobotDataset(folder) for folder in data]
+    distinct = {folder: LeRobotDataset(folder) for folder in dict.fromkeys(data)}
+    datasets = [distinct[folder] for folder in data]
     with Workers().first_alone():  # it decodes the videos, the others read what it decoded
         source = EpisodeSource.joined(
             [EpisodeSource.from_dataset(dataset, settings.camera) for dataset in datasets]
         )
     facts = {
-        "episodes": len(source.offsets) - 1,
-        "frames": len(source.frames),
-        "sha256": " ".join(dataset.content_hash for dataset in datasets),
+        "episodes": sum(len(dataset.episode_offsets) - 1 for dataset in distinct.values()),
+        "frames": sum(len(dataset.hand_pose) for dataset in distinct.values()),
+        "sha256": " ".join(dataset.content_hash for dataset in distinct.values()),
     }
-    origins = [dataset.origin.sentence for dataset in datasets if dataset.origin]
+    times = [data.count(folder) for folder in distinct]
+    if max(times) > 1:
+        facts["counted"] = " ".join(f"{number} times" for number in times)
+    origins = [dataset.origin.sentence for dataset in distinct.values() if dataset.origin]
     if origins:
         facts["origins"] = origins
     start = WarmStart(start_from) if start_from else None

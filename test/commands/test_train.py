@@ -1,0 +1,31 @@
+"""What `wm-planner train` opens."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="training needs the [train] extra")
+sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
+from episodes import make_plan, open_recorder
+
+from wm_planner.commands.train import open_run
+from wm_planner.datasets.collection import collect
+
+
+def test_a_dataset_that_is_named_twice_counts_twice_and_is_told_once(tmp_path):
+    config = Path(__file__).parents[2] / "config" / "training" / "smoke.yaml"
+    one, other = tmp_path / "one", tmp_path / "other"
+    collect(one, make_plan(3), open_recorder)
+    collect(other, make_plan(2, seed=50), open_recorder)
+    run = open_run([one, other, other], tmp_path / "run", config, threads=1)
+    frames = np.diff(run.source.offsets)
+    assert len(frames) == 3 + 2 + 2
+    np.testing.assert_array_equal(frames[3:5], frames[5:])
+    assert run.data["episodes"] == 5
+    assert run.data["frames"] == frames[:5].sum()
+    assert run.data["counted"] == "1 times 2 times"
+    assert len(run.data["sha256"].split()) == 2
