@@ -27,7 +27,8 @@ from matplotlib.figure import Figure
 from wm_planner.assembly import Stack, assemble
 from wm_planner.closed_loop.choosers import CHOICES
 from wm_planner.closed_loop.choosing import captured_share, paired_difference
-from wm_planner.closed_loop.episode import EpisodeResult, run_episode
+from wm_planner.closed_loop.episode import run_episode
+from wm_planner.closed_loop.episode_result import EpisodeResult
 from wm_planner.closed_loop.evaluation import (
     FIRST_TEST_SEED,
     Evaluation,

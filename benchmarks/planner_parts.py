@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from wm_planner.assembly import StackConfig
 from wm_planner.closed_loop.choosing import paired_difference
-from wm_planner.closed_loop.episode import EpisodeResult
+from wm_planner.closed_loop.episode_result import EpisodeResult
 from wm_planner.closed_loop.evaluation import (
     FIRST_TEST_SEED,
     Evaluation,

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
+from killed_parent import check_that_a_worker_ends_with_its_parent
 
 SCRIPT = """
 import sys, time
@@ -23,23 +18,5 @@ if __name__ == "__main__":
 """
 
 
-def alive(process: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-
-
 def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
-    script = tmp_path / "parent.py"
-    script.write_text(SCRIPT)
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
-        worker = int(parent.stdout.readline())
-        assert alive(worker)
-        parent.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while alive(worker) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    if alive(worker):
-        os.kill(worker, signal.SIGKILL)
-        raise AssertionError("the worker went on without its parent")
+    check_that_a_worker_ends_with_its_parent(SCRIPT, tmp_path, within_s=30)

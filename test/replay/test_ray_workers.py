@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from killed_parent import check_that_a_worker_ends_with_its_parent
 
 from wm_planner.errors import ConfigurationError, WorkerError
 from wm_planner.replay.ray_workers import on_ray
@@ -93,22 +93,4 @@ def test_an_address_without_a_cluster_is_told(address):
 @pytest.mark.slow
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed")
-    script = tmp_path / "parent.py"
-    script.write_text(PARENT)
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
-        worker = int(parent.stdout.readline())
-        assert _alive(worker)
-        parent.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 60
-    while _alive(worker) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    if _alive(worker):
-        os.kill(worker, signal.SIGKILL)
-        raise AssertionError("the worker went on without its parent")
-
-
-def _alive(process: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
+    check_that_a_worker_ends_with_its_parent(PARENT, tmp_path, within_s=60)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wm_planner.closed_loop.episode import EpisodeResult
+from wm_planner.closed_loop.episode_result import EpisodeResult
 from wm_planner.films import page, write_film
 from wm_planner.planner import PlanReport
 from wm_planner.types import Observation, Plan

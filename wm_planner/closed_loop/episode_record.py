@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wm_planner import images
-from wm_planner.closed_loop.episode import EpisodeResult
+from wm_planner.closed_loop.episode_result import EpisodeResult
 from wm_planner.planner import PlanReport
 from wm_planner.types import Observation
 from wm_planner.world_models.world_model import WorldModelSpec

@@ -18,9 +18,10 @@ from pathlib import Path
 
 from wm_planner.assembly import Stack, StackConfig, assemble, open_rig
 from wm_planner.closed_loop.choosers import Chooser, make_chooser
-from wm_planner.closed_loop.episode import EpisodeResult, EpisodeSettings, run_episode
+from wm_planner.closed_loop.episode import EpisodeSettings, run_episode
 from wm_planner.closed_loop.episode_film import EpisodeFilm
 from wm_planner.closed_loop.episode_record import EpisodeRecord
+from wm_planner.closed_loop.episode_result import EpisodeResult
 from wm_planner.errors import ConfigurationError, RigError
 from wm_planner.planner import PlanReport
 from wm_planner.rigs.disturbance import Disturbance

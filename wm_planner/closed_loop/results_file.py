@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from wm_planner.closed_loop.episode import EpisodeResult
+from wm_planner.closed_loop.episode_result import EpisodeResult
 from wm_planner.closed_loop.summary import summarise
 from wm_planner.errors import DataError
 from wm_planner.rigs.disturbance import Disturbed

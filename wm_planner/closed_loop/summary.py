@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_planner.closed_loop.episode import EpisodeResult
+from wm_planner.closed_loop.episode_result import EpisodeResult
 
 Z_95 = 1.959964  # two-sided 95% of a normal distribution
 
