@@ -17,7 +17,7 @@ demo: $(DONE)/package  ## two simulated arms do a task in closed loop over ROS 2
 	$(VENV)/bin/wm-planner demo $(ARGS)
 
 test: $(DONE)/package $(DONE)/test $(DONE)/torch  ## every test
-	$(PYTHON) -m pytest --durations=15 $(ARGS)
+	$(PYTHON) -m pytest --durations=25 --timeout 900 $(ARGS)
 
 # In one call with `test` the fast tests are not run twice.
 check: lint $(if $(filter test,$(MAKECMDGOALS)),,fast-test)  ## ruff, format, mypy, import rules, fast tests

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -42,11 +44,25 @@ def numbers_shown(frames: np.ndarray) -> np.ndarray:
     return (np.asarray(frames).mean(axis=(1, 2, 3)) - 40) / 4
 
 
+@contextmanager
+def scheduling_kept() -> Iterator[None]:
+    """Undo what SVT-AV1 does where it may: it makes the calling thread a real-time one.
+
+    Every thread and process that is started from there inherits that, and those of a ROS graph
+    then keep each other from running for minutes.
+    """
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
 def film(path: Path, frames: np.ndarray, codec: str = "h264") -> Path:
     """Encode frames as other people's recorders do: 4:2:0, long groups of pictures, B-frames."""
     path.parent.mkdir(parents=True, exist_ok=True)
     options = {"libsvtav1": {"crf": "20", "preset": "12", "svtav1-params": "lp=1"}}
-    with av.open(str(path), "w") as container:
+    with scheduling_kept(), av.open(str(path), "w") as container:
         name = CODECS[codec]
         stream = container.add_stream(name, rate=FPS, options=options.get(name, {}))
         stream.height, stream.width = frames.shape[1:3]

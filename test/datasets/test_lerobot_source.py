@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -275,3 +276,8 @@ def test_metadata_that_cannot_be_used_is_named(dataset, robot) -> None:
     empty.mkdir(parents=True)
     with pytest.raises(DataError, match=r"is not a LeRobot dataset: it has no meta/info\.json"):
         LeRobotSource(empty, robot, CAMERAS)
+
+
+def test_that_writing_av1_leaves_this_process_an_ordinary_one(tmp_path) -> None:
+    film(tmp_path / "a.mp4", shades(5), "av1")
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
