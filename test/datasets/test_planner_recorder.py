@@ -13,16 +13,15 @@ from wm_planner.datasets.planner_recorder import open_planner_recorder
 from wm_planner.errors import ConfigurationError
 from wm_planner.rigs.disturbance import Disturbance
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def record():
     return open_planner_recorder(load_config())
 
 
+@pytest.mark.slow
 def test_the_expert_finishes_what_the_planner_began(record):
-    episode = Episode.from_mapping(record("tray_lift", 905_001, "planner"))
+    episode = Episode.from_mapping(record("pick_lift", 905_101, "planner"))
     good = episode.step_good
     assert episode.kind == "planner" and episode.success and good[-1]
     assert not good[0] and (np.diff(good.astype(int)) >= 0).all()  # planner, then expert
@@ -34,12 +33,14 @@ def test_the_expert_finishes_what_the_planner_began(record):
     np.testing.assert_allclose(again.position, target.position, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_episode(record):
     first, second = (Episode.from_mapping(record("reach", 905_002, "planner")) for _ in range(2))
     np.testing.assert_array_equal(first.images["head"], second.images["head"])
     np.testing.assert_array_equal(first.action, second.action)
 
 
+@pytest.mark.slow
 def test_what_is_moved_is_moved_while_the_planner_acts_and_found_by_the_expert():
     moved = Disturbance.parse("object_moved=0.06")
     record = open_planner_recorder(load_config(), (moved,))
@@ -59,3 +60,12 @@ def test_a_dataset_of_another_policy_is_not_extended(tmp_path):
     )
     with pytest.raises(ConfigurationError, match="policy expert, not planner ab12"):
         collect(tmp_path, CollectionPlan(**plan, policy="planner ab12"), lambda: None)
+
+
+@pytest.mark.slow
+def test_what_a_planner_did_well_is_good_but_for_the_step_that_was_disturbed():
+    record = open_planner_recorder(load_config(), (Disturbance.parse("object_moved"),))
+    episode = Episode.from_mapping(record("reach", 905_103, "planner"))
+    moved = episode.object_position[:, episode.object_names.index("left_marker"), :2]
+    at = np.linalg.norm(np.diff(moved, axis=0), axis=-1).argmax()
+    assert episode.success and np.flatnonzero(~episode.step_good).tolist() == [at]

@@ -17,6 +17,7 @@ from wm_planner import actions, images
 from wm_planner.assembly import Stack, StackConfig, assemble
 from wm_planner.closed_loop.episode import EpisodeSettings, run_episode
 from wm_planner.datasets.collection import Record
+from wm_planner.datasets.hindsight import in_trouble, lasting
 from wm_planner.datasets.simulated_recorder import camera_and_objects
 from wm_planner.planner import PlanReport
 from wm_planner.rigs.disturbance import KINDS, Disturbance
@@ -24,8 +25,8 @@ from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.types import Command, Goal, HandPoses, Observation
 
-FIRST_STEPS = 4  # the planner's, at least
 PLANNED_SHARE = 0.8  # of the task's time limit: the expert takes over by then
+PATIENCE_STEPS = 10  # at most, until an expert takes over from a planner in trouble
 LIFTED_M = 0.01  # a thing that is higher than it was is in somebody's hand
 FINISH_STEPS = 50  # the expert's, at most
 
@@ -64,36 +65,39 @@ def _draw(disturbances: tuple[Disturbance, ...], seed: int) -> Disturbance | Non
 def record_planner_episode(
     stack: Stack, rig: MujocoRig, task: str, seed: int, disturbance: Disturbance | None = None
 ) -> dict[str, Any]:
-    """Let the planner act for a while, then the expert, where it can go on from there.
+    """Let the planner act until it is in trouble, then the expert, where it can go on from there.
 
     Args:
         stack: what plans; it sees images, joints and the instruction.
         rig: it is reset.
         task: name of the task.
-        seed: fixes the scene, the instruction and when the expert takes over.
+        seed: fixes the scene, the instruction and for how long a planner in trouble goes on.
         disturbance: what goes wrong while the planner acts, if it acts that long; never while the
             expert does, whose ways are aimed once.
 
     Returns:
         As `rigs.collection.record_episode`, of kind "planner". The planner's steps are good where
-        they ended in success.
+        they ended in success and were not in vain, see `hindsight.lasting`; a disturbance is no
+        good step.
     """
     generator = np.random.default_rng([seed, 5])
     rig.reset(task, seed)
     instruction = str(generator.choice(rig.task.instructions))
     rest = {name: rig.object_position(name)[2] for name in rig.movable}
-    most = int(PLANNED_SHARE * sum(rig.time_limits_s(task)) / stack.world_model.spec.dt)
-    frames = int(generator.integers(FIRST_STEPS, max(most, FIRST_STEPS), endpoint=True))
-    watched = _Watched(stack, rig)
-    limit = EpisodeSettings(time_limit_s=frames * stack.world_model.spec.dt)
+    limit = EpisodeSettings(time_limit_s=PLANNED_SHARE * sum(rig.time_limits_s(task)))
+    watched = _Watched(stack, rig, patience=int(generator.integers(PATIENCE_STEPS, endpoint=True)))
     goals = [Goal(instruction)]
-    result = run_episode(stack, watched, goals, task, seed, limit, watched.see, disturbance)  # type: ignore[arg-type]
+    succeeded = False
+    with contextlib.suppress(EpisodeOver):
+        result = run_episode(stack, watched, goals, task, seed, limit, watched.see, disturbance)  # type: ignore[arg-type]
+        succeeded = result.success
     rig.suspend_disturbance()
     rows = watched.rows
-    for row in rows:
-        row["step_good"] = np.array(result.success)
+    good = succeeded & lasting(np.array(watched.way_left)) & ~np.array(watched.disturbed)
+    for row, is_good in zip(rows, good, strict=True):
+        row["step_good"] = is_good
     held = [name for name, z in rest.items() if rig.object_position(name)[2] > z + LIFTED_M]
-    if not result.success and rig.task.resumable(rig, held):
+    if not succeeded and rig.task.resumable(rig, held):
         rows = rows[:-1] + _take_over(stack, rig, generator, len(rows))
     arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     return arrays | {
@@ -117,10 +121,21 @@ def _take_over(
 
 
 class _Watched:
-    """A rig that notes every frame and what the arms were told to do until the next one."""
+    """A rig that notes every frame and what the arms were told to do until the next one.
 
-    def __init__(self, stack: Stack, rig: MujocoRig) -> None:
+    Attributes:
+        rows: of every frame, what an `Episode` holds.
+        way_left: of every frame, m.
+        disturbed: for every frame, whether something was disturbed before the next one.
+    """
+
+    def __init__(self, stack: Stack, rig: MujocoRig, patience: int) -> None:
         self.rows: list[dict[str, np.ndarray]] = []
+        self.way_left: list[float] = []
+        self.disturbed: list[bool] = []
+        self._patience = patience
+        self._moved = False
+        self._since = 0  # the first frame after a disturbance
         self._rig, self._robot = rig, stack.robot
         self._size = stack.world_model.spec.image_size
         self._camera = stack.world_model.spec.camera
@@ -135,7 +150,11 @@ class _Watched:
         return self._told
 
     def see(self, observation: Observation, report: PlanReport | None) -> None:
-        """Note a frame the first time that it is shown."""
+        """Note a frame the first time that it is shown.
+
+        Raises:
+            EpisodeOver: the planner has been in trouble for long enough.
+        """
         if observation.stamp_ns <= self._stamp_ns:
             return
         self._stamp_ns = observation.stamp_ns
@@ -152,6 +171,20 @@ class _Watched:
             "action": actions.encode(measured, measured),
             "object_position": np.stack([self._rig.object_position(n) for n in tracked]),
         })  # fmt: skip
+
+        self._judge()
+
+    def _judge(self) -> None:
+        moved = bool(self._rig.disturbed and self._rig.disturbed.applied)
+        if moved and not self._moved:
+            self._since, self.disturbed[-1] = len(self.way_left), True
+        self._moved = moved
+        self.disturbed.append(False)
+        self.way_left.append(self._rig.way_left())
+        if in_trouble(np.array(self.way_left[self._since :])):
+            self._patience -= 1
+        if self._patience < 0:
+            raise EpisodeOver
 
     def _command(self, told: HandPoses) -> None:
         row = self.rows[-1]
