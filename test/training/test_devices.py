@@ -36,7 +36,7 @@ def test_a_loss_leaves_nothing_on_the_cpu(stage, settings, source, tmp_path, mon
     run = Run(tmp_path, TrainingSettings(horizon=4, width=32, layers=1, **settings), source)
     latents = np.random.default_rng(0).normal(size=(len(source.frames), 12, 32)).astype(np.float16)
     np.save(tmp_path / "latents.npy", latents)
-    inverter = run.fresh_inverse_dynamics().to("meta")
+    inverter = run.networks.inverse_dynamics().to("meta")
     loss = {
         "autoencoder": lambda: autoencoder_loss(source, 4),
         "inverse_dynamics": lambda: loss_on_recorded(run),
@@ -45,7 +45,7 @@ def test_a_loss_leaves_nothing_on_the_cpu(stage, settings, source, tmp_path, mon
         ),
         "value": lambda: value_loss(source, latents, run.vocabulary, 8),
     }[stage]()
-    model = getattr(run, f"fresh_{stage}")().to("meta")
+    model = run.fresh(stage).to("meta")
     value, figures = loss(model, np.random.default_rng(0), 0.5)
     value.backward()
     assert device_of(model).type == value.device.type == "meta"

@@ -18,27 +18,20 @@ import torch
 from torch import nn
 
 from wm_planner.errors import ConfigurationError, DataError
-from wm_planner.inverse_dynamics.optical_flow import flow_size
 from wm_planner.robot.hand_renderer import HandRenderer
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.training import inverse_dynamics_stages
 from wm_planner.training.autoencoder_training import (
     autoencoder_loss,
-    build_autoencoder,
     encode_all,
-    pose_statistics,
 )
 from wm_planner.training.devices import choose_device, tell_machine
 from wm_planner.training.hand_images import HandImages
 from wm_planner.training.instruction_training import instruction_loss
 from wm_planner.training.loop import LoopSettings, LossFunction, train
-from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
-from wm_planner.training.networks.denoiser import Denoiser, DenoiserSettings
-from wm_planner.training.networks.instruction import Instruction
-from wm_planner.training.networks.inverse_dynamics import InverseDynamics, InverseDynamicsSettings
+from wm_planner.training.networks.autoencoder import Autoencoder
+from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.networks.pixel_backbone import SmallConvolutions
-from wm_planner.training.networks.preference import Preference
-from wm_planner.training.networks.value import Value
 from wm_planner.training.preference_training import (
     LabelledPairs,
     LabelledPictures,
@@ -49,6 +42,7 @@ from wm_planner.training.preference_training import (
 from wm_planner.training.run_record import begin_or_compare, note, of_the_run
 from wm_planner.training.samples import sampling_of
 from wm_planner.training.source import EpisodeSource
+from wm_planner.training.stage_networks import StageNetworks
 from wm_planner.training.training_settings import PIXELS, TrainingSettings
 from wm_planner.training.vocabulary import build_vocabulary
 from wm_planner.training.warm_start import WarmStart
@@ -92,6 +86,7 @@ class Run:
         self.device = choose_device(self.settings.device)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.vocabulary = build_vocabulary(self.source.instruction)
+        self.networks = StageNetworks(self.settings, self.source, len(self.vocabulary))
         began: dict[str, Any] = {"machine": tell_machine(self.device)}
         if self.start:
             began["notes"] = {"started_from": self.start.identity}
@@ -195,80 +190,10 @@ class Run:
             self._latents = np.load(path, mmap_mode="r")
         return self._latents
 
-    # -- fresh networks -------------------------------------------------------------------------
     def fresh(self, stage: str) -> nn.Module:
         """The network of a stage as it is before training."""
-        build: dict[str, Callable[[], nn.Module]] = {
-            "autoencoder": self.fresh_autoencoder,
-            "denoiser": self.fresh_denoiser,
-            "value": self.fresh_value,
-            "inverse_dynamics": self.fresh_inverse_dynamics,
-            "inverse_dynamics_on_dreams": self.fresh_inverse_dynamics,
-            "pixel_inverse_dynamics": self.fresh_pixel_inverse_dynamics,
-            "preference": self.fresh_preference,
-            "instruction": self.fresh_instruction,
-        }
-        return build[stage]()
-
-    def fresh_autoencoder(self) -> Autoencoder:
-        height, width = self.source.frames.shape[1:3]
-        sizes = AutoencoderSettings(
-            height=height, width=width, channels=self.settings.channels,
-            objects=self.source.object_position.shape[1],
-        )  # fmt: skip
-        return build_autoencoder(self.source, sizes, self.settings.seed)
-
-    def fresh_denoiser(self) -> Denoiser:
-        s = self.settings
-        rows, groups = self._grid
-        sizes = DenoiserSettings(
-            tokens=rows * groups, channels=s.channels, rows=rows, groups=groups, layers=s.layers,
-            context_frames=s.context_frames, horizon=s.horizon, width=s.width,
-            vocabulary=len(self.vocabulary), prediction=s.prediction, shortcut=s.shortcut,
-            actions=s.actions,
-        )  # fmt: skip
-        return Denoiser(sizes, *self._pose_statistics)
-
-    def fresh_value(self) -> Value:
-        rows, columns = self._grid
-        return Value(rows * columns, self.settings.channels, len(self.vocabulary))
-
-    def fresh_preference(self) -> Preference:
-        rows, columns = self._grid
-        s = self.settings
-        return Preference(rows * columns, s.channels, s.preference_frames, len(self.vocabulary))
-
-    def fresh_instruction(self) -> Instruction:
-        rows, columns = self._grid
-        return Instruction(rows * columns, self.settings.channels, len(self.vocabulary))
-
-    def fresh_inverse_dynamics(self) -> InverseDynamics:
-        rows, columns = self._grid
-        sizes = InverseDynamicsSettings(
-            tokens=rows * columns, channels=self.settings.channels,
-            window=self.settings.inverse_dynamics_window,
-            head=self.settings.inverse_dynamics_head,
-        )  # fmt: skip
-        return InverseDynamics(sizes, *self._pose_statistics)
-
-    def fresh_pixel_inverse_dynamics(self) -> InverseDynamics:
-        s, (height, width) = self.settings, self.source.frames.shape[1:3]
-        sizes = InverseDynamicsSettings(
-            tokens=1, channels=s.pixel_features, window=s.inverse_dynamics_window,
-            head=s.inverse_dynamics_head, backbone=s.pixel_backbone, image=(height, width),
-            motion=flow_size(height, width) if s.optical_flow else 0,
-        )  # fmt: skip
-        return InverseDynamics(sizes, *self._pose_statistics)
-
-    @property
-    def _grid(self) -> tuple[int, int]:
-        height, width = self.source.frames.shape[1:3]
-        return height // 32, width // 32
-
-    @property
-    def _pose_statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
-        mean, std = pose_statistics(self.source)
-        return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
+        network: nn.Module = getattr(self.networks, stage)()
+        return network
 
     # -- stages ---------------------------------------------------------------------------------
     def _autoencoder(self) -> tuple[nn.Module, LossFunction]:
@@ -276,7 +201,7 @@ class Run:
             self.source, self.settings.autoencoder_batch, objects_from=0.0 if self.start else 0.2,
             anywhere_share=self.settings.autoencoder_anywhere_share,
         )  # fmt: skip
-        return self.fresh_autoencoder(), loss
+        return self.networks.autoencoder(), loss
 
     def _denoiser(self) -> tuple[nn.Module, LossFunction]:
         s = self.settings
@@ -287,7 +212,7 @@ class Run:
         )  # fmt: skip
         inverter = self.load("inverse_dynamics")
         assert isinstance(inverter, InverseDynamics)
-        return self.fresh_denoiser(), denoiser_loss(
+        return self.networks.denoiser(), denoiser_loss(
             windows, s.denoiser_batch, inverter.to(self.device), s.command_weight
         )
 
@@ -295,7 +220,7 @@ class Run:
         """Draws hands for the denoiser; None where it is not shown any."""
         if self.settings.actions == "vectors":
             return None
-        _, height, width = self.fresh_denoiser().settings.hands_shape
+        _, height, width = self.networks.denoiser().settings.hands_shape
         return HandRenderer(find_rig(self.settings.rig), self.settings.camera, height, width)
 
     def _hand_images(self) -> HandImages | None:
@@ -309,7 +234,7 @@ class Run:
 
     def _value(self) -> tuple[nn.Module, LossFunction]:
         loss = value_loss(self.source, self.latents, self.vocabulary, self.settings.value_batch)
-        return self.fresh_value(), loss
+        return self.networks.value(), loss
 
     def _preference(self) -> tuple[nn.Module, LossFunction]:
         s = self.settings
@@ -317,7 +242,7 @@ class Run:
             self.source, self.latents, self.vocabulary, s.preference_frames,
             self._labelled_pairs(), s.labelled_share,
         )  # fmt: skip
-        return self.fresh_preference(), preference_loss(drawer, s.preference_batch)
+        return self.networks.preference(), preference_loss(drawer, s.preference_batch)
 
     def _labelled_pairs(self) -> LabelledPairs | None:
         if not self.labels:
@@ -334,17 +259,17 @@ class Run:
         loss = instruction_loss(
             self.source, self.latents, self.vocabulary, self.settings.instruction_batch
         )
-        return self.fresh_instruction(), loss
+        return self.networks.instruction(), loss
 
     def _inverse_dynamics(self) -> tuple[nn.Module, LossFunction]:
-        return self.fresh_inverse_dynamics(), inverse_dynamics_stages.loss_on_recorded(self)
+        return self.networks.inverse_dynamics(), inverse_dynamics_stages.loss_on_recorded(self)
 
     def _inverse_dynamics_on_dreams(self) -> tuple[nn.Module, LossFunction]:
         model = self.load("inverse_dynamics").train()
         return model.requires_grad_(), inverse_dynamics_stages.loss_on_dreams(self)
 
     def _pixel_inverse_dynamics(self) -> tuple[nn.Module, LossFunction]:
-        model, autoencoder = self.fresh_pixel_inverse_dynamics(), self.load("autoencoder")
+        model, autoencoder = self.networks.pixel_inverse_dynamics(), self.load("autoencoder")
         assert model.backbone is not None and isinstance(autoencoder, Autoencoder)
         if isinstance(model.backbone.convolutions, SmallConvolutions):
             model.backbone.convolutions.begin_with(autoencoder)
