@@ -19,6 +19,7 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from wm_planner.errors import DataError
+from wm_planner.films import SAME_EVERY_TIME
 
 CODEC = "libx264"
 PIXEL_FORMAT = "yuv444p"
@@ -47,9 +48,8 @@ def write_video(path: Path, clips: Iterable[np.ndarray], fps: int) -> None:
     height, width = first.shape[1:3]
     reformatter = VideoReformatter()
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        stream = cast(
-            av.VideoStream, container.add_stream(CODEC, rate=fps, options={"crf": str(CRF)})
-        )
+        options = {"crf": str(CRF), "x264-params": SAME_EVERY_TIME}
+        stream = cast(av.VideoStream, container.add_stream(CODEC, rate=fps, options=options))
         stream.width, stream.height, stream.pix_fmt = width, height, PIXEL_FORMAT
         context = stream.codec_context
         context.time_base = Fraction(1, fps)
