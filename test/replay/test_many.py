@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -17,6 +18,11 @@ from simple_bags import run, write_bag
 from wm_planner.replay import many
 from wm_planner.replay.job import ReplayJob, read_result, replay_bag
 from wm_planner.replay.many import output_hash, replay_many
+
+# Looked for and not imported: Ray reads its settings when it first is.
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed"
+)
 
 LIFT = "lift both hands"
 
@@ -92,9 +98,9 @@ def test_the_hash_tells_bags_that_failed_and_the_order_but_not_the_words_of_a_fa
     assert len({output_hash(r) for r in ([good], [bad], [good, bad], [bad, good])}) == 4
 
 
+@needs_ray
 @pytest.mark.slow
 def test_the_number_of_workers_changes_no_result(tmp_path, job, broken):
-    pytest.importorskip("ray", reason="Ray is not installed")
     bags = [write_bag(tmp_path / f"bag_{i}", run(1.0 + i / 2)) for i in range(3)]
     found = {}
     for workers in (1, 2):
@@ -108,9 +114,9 @@ def test_the_number_of_workers_changes_no_result(tmp_path, job, broken):
             assert one.get(name) == other.get(name)
 
 
+@needs_ray
 @pytest.mark.slow
 def test_ctrl_c_keeps_the_bags_that_are_done_and_leaves_no_process(tmp_path, job):
-    pytest.importorskip("ray", reason="Ray is not installed")
     short = [write_bag(tmp_path / "short", run(1.0))]
     long = [write_bag(tmp_path / f"long_{i}", run(60.0)) for i in range(2)]
     words = [sys.executable, "-m", "wm_planner.cli", "replay", *map(str, short + long)]

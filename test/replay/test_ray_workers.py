@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -13,6 +14,11 @@ from killed_parent import check_that_a_worker_ends_with_its_parent
 
 from wm_planner.errors import ConfigurationError, WorkerError
 from wm_planner.replay.ray_workers import on_ray
+
+# Looked for and not imported: Ray reads its settings when it first is.
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed"
+)
 
 PARENT = """
 import os, sys, time
@@ -31,7 +37,6 @@ if __name__ == "__main__":
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     """The address of a cluster with two processors that somebody else has started."""
-    pytest.importorskip("ray", reason="Ray is not installed")
     port = 26379
     words = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     words += [f"--port={port}", "--num-cpus=2", "--include-dashboard=false"]
@@ -51,6 +56,7 @@ def test_without_ray_one_is_told_what_to_install(monkeypatch):
         list(on_ray(abs, [1, 2], workers=2))
 
 
+@needs_ray
 @pytest.mark.slow
 def test_a_process_that_dies_costs_its_own_work_alone_and_that_is_tried_again(tmp_path, cluster):
     def work(item):
@@ -69,6 +75,7 @@ def test_a_process_that_dies_costs_its_own_work_alone_and_that_is_tried_again(tm
     assert tries == [1, 2, 2, 1, 1]
 
 
+@needs_ray
 @pytest.mark.slow
 def test_no_more_processes_are_at_work_than_were_asked_for(tmp_path, cluster):
     def work(item):
@@ -82,15 +89,15 @@ def test_no_more_processes_are_at_work_than_were_asked_for(tmp_path, cluster):
     assert {count for _, count in on_ray(work, range(4), 1, cluster)} == {1}
 
 
+@needs_ray
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://[::1]:1", "here:there"])
 def test_an_address_without_a_cluster_is_told(address):
-    pytest.importorskip("ray", reason="Ray is not installed")
     with pytest.raises(ConfigurationError, match="no Ray cluster at") as caught:
         list(on_ray(abs, [1, 2], address=address))
     assert address in str(caught.value)
 
 
+@needs_ray
 @pytest.mark.slow
 def test_workers_end_when_their_parent_is_killed(tmp_path):
-    pytest.importorskip("ray", reason="Ray is not installed")
     check_that_a_worker_ends_with_its_parent(PARENT, tmp_path, within_s=60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -63,8 +64,9 @@ def _import_ray() -> ModuleType:
     # GPUs as this one.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if (Path.home() / ".ray" / "auth_token").exists():
-        # `ray start` then asks for it, and whoever joins has to be told to show it.
+    if "ray" not in sys.modules and (Path.home() / ".ray" / "auth_token").exists():
+        # `ray start` then asks for it, and whoever joins has to be told to show it. Ray reads this
+        # when it is imported: said later, its parts would disagree.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         import ray
