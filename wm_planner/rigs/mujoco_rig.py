@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from dataclasses import dataclass, replace
@@ -14,14 +13,15 @@ if sys.platform.startswith("linux"):
 import mujoco
 import numpy as np
 
-from wm_planner.errors import RigError, UnknownNameError
+from wm_planner.errors import UnknownNameError
 from wm_planner.rigs import simulated_scene as scene
 from wm_planner.rigs.appearance import Appearance
 from wm_planner.rigs.disturbance import KINDS, Disturbance, Disturbed
 from wm_planner.rigs.disturber import Disturber
-from wm_planner.rigs.fisheye import FisheyeView, Lens, LensSettings
+from wm_planner.rigs.fisheye import Lens, LensSettings
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.rigs.servo_reference import Reference, cubic
+from wm_planner.rigs.simulated_cameras import SimulatedCameras
 from wm_planner.rigs.snapshot import Snapshot, put_back, take
 from wm_planner.rigs.tasks import LONG_TASKS, TASKS, Scene, Task
 from wm_planner.rigs.tasks.long_task import HELD_S
@@ -68,9 +68,7 @@ class MujocoRig(SimulatedRig):
         self._reference: Reference
         self._reference_end: float
         self._scenes: dict[str, tuple[mujoco.MjModel, Appearance]] = {}
-        self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
-        self._head_lens = head_lens or LensSettings()
-        self._fisheyes: dict[Lens, FisheyeView] = {}
+        self._cameras = SimulatedCameras(head_lens or LensSettings())
         self._scene_name = ""
         self.disturber: Disturber | None = None
         self.task: Task = TASKS["reach"]
@@ -219,38 +217,12 @@ class MujocoRig(SimulatedRig):
         self, camera: str, height: int | None = None, width: int | None = None
     ) -> np.ndarray:
         """One camera image, shape (height, width, 3), uint8 RGB."""
-        lens = self.lens(camera, height, width)
-        if not lens.fisheye:
-            return self._view(camera, lens.height, lens.width)
-        if lens not in self._fisheyes:
-            self._fisheyes[lens] = FisheyeView(lens)
-        view, angle = self._fisheyes[lens], self.model.camera(camera).fovy
-        pinhole_angle = angle.copy()
-        angle[:] = math.degrees(view.vertical_view)
-        try:
-            return view.resample(self._view(camera, view.source.height, view.source.width))
-        finally:
-            angle[:] = pinhole_angle
+        return self._cameras.render(self.model, self.data, self.lens(camera, height, width), camera)
 
     def lens(self, camera: str, height: int | None = None, width: int | None = None) -> Lens:
         """How a camera of that image size maps directions to pixels."""
         size = (height or self.settings.image_height, width or self.settings.image_width)
-        if camera == "head" and self._head_lens.kind == "fisheye":
-            return Lens.equidistant(*size, math.radians(self._head_lens.view))
-        try:
-            return Lens.pinhole(*size, math.radians(float(self.model.camera(camera).fovy[0])))
-        except KeyError as error:
-            raise RigError(f"camera: got {camera!r}: {error}") from error
-
-    def _view(self, camera: str, height: int, width: int) -> np.ndarray:
-        size = (height, width)
-        if size not in self._renderers:
-            self._renderers[size] = mujoco.Renderer(self.model, *size)
-        renderer = self._renderers[size]
-        renderer.update_scene(self.data, camera)
-        # update_scene switches shadows back on; they cost 20 times the rest of the frame.
-        renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
-        return renderer.render().copy()
+        return self._cameras.lens(self.model, camera, *size)
 
     def apply(self, command: Command) -> Command:
         """Move to the command so as to be there at its stamp, then hold.
@@ -299,9 +271,7 @@ class MujocoRig(SimulatedRig):
         self._hold(position, width)
 
     def close(self) -> None:
-        for renderer in self._renderers.values():
-            renderer.close()
-        self._renderers.clear()
+        self._cameras.close()
 
     # -- private --------------------------------------------------------------------------------
     def _note_parts(self, passed_s: float) -> None:
