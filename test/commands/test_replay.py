@@ -6,6 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pytest
 from painted_rig import write_config
 from simple_bags import write_bag
 
@@ -30,7 +32,11 @@ def test_a_halved_velocity_limit_is_found_as_flips_of_that_reason(tmp_path, caps
     bag, out = write_bag(tmp_path / "bag"), tmp_path / "out"
     words = ["replay", str(bag), "--instruction", "lift both hands", "--out"]
     assert main([*words, str(out / "first"), "--config", str(config)]) == 0
-    (result,) = json.loads((out / "first" / "report.json").read_text())["bags"]
+    report = json.loads((out / "first" / "report.json").read_text())
+    (result,) = report["bags"]
+    distances = [c["foresight"]["dtw"][1] for c in result["cycles"] if "foresight" in c]
+    assert report["paths"]["right"]["planned"] == pytest.approx(np.mean(distances))
+    assert "needs two bags" in (out / "first" / "report.html").read_text()
     fastest = max(
         measured
         for cycle in result["cycles"]

@@ -119,6 +119,55 @@ def test_that_what_does_not_fit_is_refused(folders, generator):
         OnnxInverseDynamics(load_bundle(folders[0], WORLD_MODEL))
 
 
+def test_that_anchored_chains_are_free_of_what_is_misread_everywhere(folders, generator):
+    """The tiny model reads what a latent says: latents that are off are hands that are misread."""
+    packed = random_packed(generator, 2, 5)
+    measured = actions.unpack(packed[0, 0])
+    packed[:, 0] = packed[0, 0]
+    off = packed.copy()
+    off[..., [0, 9, 11, 19]] += [0.03, 0.01, -0.02, 0.02]
+    latents = off.reshape(2, 5, 2, 10)
+    chunks = invert(make_model(folders, anchor=1.0), latents, measured)
+    reached = actions.pack(actions.integrate(measured, chunks.actions))
+    np.testing.assert_allclose(reached, packed[:, 1:], atol=1e-5)
+    half = invert(make_model(folders, anchor=0.5), latents, measured)
+    reached = actions.pack(actions.integrate(measured, half.actions))
+    np.testing.assert_allclose(reached, (packed + off)[:, 1:] / 2, atol=1e-5)
+
+
+def test_that_an_anchor_of_nothing_changes_no_bit(folders, generator):
+    packed = random_packed(generator, 2, 5)
+    latents, measured = packed.reshape(2, 5, 2, 10), actions.unpack(random_packed(generator))
+    plain, anchored, barely = (
+        invert(make_model(folders, **settings), latents, measured)
+        for settings in ({}, {"anchor": 0.0}, {"anchor": 0.1})
+    )
+    np.testing.assert_array_equal(plain.actions, anchored.actions)
+    np.testing.assert_array_equal(plain.variance, anchored.variance)
+    assert not np.array_equal(plain.actions, barely.actions)
+
+
+def test_that_noise_on_the_observed_frame_is_averaged_over_the_draws_too(folders, generator):
+    """It moves all targets, so what one draw of it does must not be left in the average."""
+    packed = random_packed(generator, 1, 4)
+    measured, latents = actions.unpack(packed[0, 0]), packed.reshape(1, 4, 2, 10)
+    exact = invert(make_model(folders, anchor=1.0), latents, measured)
+    off = []
+    for draws in (2, 32):
+        model = make_model(folders, anchor=1.0, draws=draws, latent_noise=0.02)
+        got = [invert(model, latents, measured, np.random.default_rng(i)) for i in range(20)]
+        off.append(np.mean([np.square((one.actions - exact.actions)[0, 0, :3]) for one in got]))
+    assert off[1] < off[0] / 8  # 16 times as many draws
+
+
+def test_that_an_anchor_needs_a_graph_that_says_where_hands_are(tmp_path, folders):
+    windowed_bundle(tmp_path, folders, bias=0.0)
+    with pytest.raises(BundleError, match="no output pose, which anchor needs"):
+        OnnxInverseDynamics(
+            load_bundle(tmp_path, INVERSE_DYNAMICS), OnnxInverseDynamicsSettings(anchor=0.5)
+        )
+
+
 def windowed_bundle(folder, folders, bias):
     """A bundle of three frames a window that reads poses as they are, off by a bias per pair."""
     graph = build_graph(

@@ -15,6 +15,7 @@ from wm_planner import actions  # noqa: E402
 from wm_planner.inverse_dynamics.chain_variance import chain_variance  # noqa: E402
 from wm_planner.training.calibration import calibrate, set_aside  # noqa: E402
 from wm_planner.training.export import _checked  # noqa: E402
+from wm_planner.training.inverse_dynamics_training import inverse_dynamics_loss  # noqa: E402
 from wm_planner.training.inverse_dynamics_windows import (  # noqa: E402
     FrameSequences,
     WindowDrawer,
@@ -267,3 +268,25 @@ def test_a_calibrated_network_can_be_exported(window):
     outputs = ("pose", "next_pose", "command", "log_variance", "correlation")
     graph = _checked("inverse_dynamics", model, inputs, outputs, "N")  # as torch, or it raises
     assert tuple(tensor.name for tensor in graph.spec.outputs) == outputs
+
+
+def test_scene_noise_moves_all_frames_of_a_window_alike():
+    """What changes from frame to frame, which is what hands do, must stay to be seen."""
+    seen = []
+
+    class Watched(InverseDynamics):
+        def features(self, frames):
+            seen.append(frames.detach())
+            return super().features(frames)
+
+    torch.manual_seed(0)
+    sizes = InverseDynamicsSettings(tokens=3, channels=4, width=16, window=3)
+    model = Watched(sizes, torch.zeros(20), torch.ones(20))
+    for scene_noise in (0.0, 2.0):
+        torch.manual_seed(1)
+        loss = inverse_dynamics_loss([(WindowDrawer(numbered(), 3), 1.0)], 32, scene_noise)
+        loss(model, np.random.default_rng(1), 0.0)
+    moved = seen[1] - seen[0]
+    torch.testing.assert_close(moved, moved[:, :1].expand_as(moved), atol=1e-5, rtol=0)
+    assert moved[:, 0].flatten(1).std(1).max() > 1.0
+    assert torch.unique(moved[:, 0, 0, 0]).numel() == 32

@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from wm_planner.commands.replay_report.build import write_reports
     from wm_planner.replay.comparison import compare
     from wm_planner.replay.many import output_hash, replay_many
+    from wm_planner.replay.margins import path_margins
 
     if args.workers is None and args.ray_address is None:
         args.workers = 1
@@ -76,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
     report: dict[str, Any] = {
         "open_loop": True,
         "output_hash": output_hash(first),
+        "paths": path_margins(first),
         "bags": first,
     }
     if against:

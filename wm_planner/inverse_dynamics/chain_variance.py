@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wm_planner import actions
+from wm_planner.inverse_dynamics.anchoring import anchored_variance
 from wm_planner.types import HandPoses
 
 
@@ -13,6 +14,7 @@ def chain_variance(
     targets: HandPoses,
     variance: np.ndarray,
     correlation: np.ndarray | None = None,
+    anchor: float = 0.0,
 ) -> np.ndarray:
     """Return variances of `actions.difference(start, targets)`.
 
@@ -25,12 +27,21 @@ def chain_variance(
         correlation: of each target's error with that of the one before, shape (20,) or
             (K, H, 20), below 1: errors that two targets share cancel in the step between them.
             None for independent ones.
+        anchor: share of the observed frame's error that was taken off all targets. Steps between
+            them are what they were; the first step and the widths are not.
 
     Returns:
         Shape (K, H, 20).
     """
     hands = variance.reshape(*variance.shape[:-1], 2, actions.HAND_SIZE)
+    shared = np.zeros_like(hands)
+    if correlation is not None:
+        shared[:] = np.broadcast_to(correlation, variance.shape).reshape(hands.shape)
     before = np.concatenate([np.zeros_like(hands[:, :1]), hands[:, :-1]], axis=1)
+    if anchor:
+        moved = anchored_variance(hands, shared, anchor)
+        hands = np.concatenate([moved[:, :1], hands[:, 1:]], axis=1)
+        hands[..., actions.WIDTH] = moved[..., actions.WIDTH]
     result = np.empty_like(hands)
     result[..., actions.POSITION] = hands[..., actions.POSITION] + before[..., actions.POSITION]
     result[..., actions.WIDTH] = hands[..., actions.WIDTH]
@@ -44,10 +55,8 @@ def chain_variance(
     rotation += np.einsum("...ij,...ic->...jc", columns_before, targets.rotation[..., :2] ** 2)
     columns = np.swapaxes(rotation, -1, -2)
     result[..., actions.ROTATION] = columns.reshape(*columns.shape[:-2], 6)
-    if correlation is not None:
-        kept = 1 - np.broadcast_to(correlation, variance.shape).reshape(hands.shape)
-        kept[..., actions.WIDTH] = 1  # absolute: no difference
-        result[:, 1:] *= kept[:, 1:]
+    shared[..., actions.WIDTH] = 0  # absolute: no difference
+    result[:, 1:] *= 1 - shared[:, 1:]
     return result.reshape(variance.shape)
 
 

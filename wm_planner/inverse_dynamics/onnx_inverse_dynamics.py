@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from wm_planner import actions
 from wm_planner.actions import ACTION_SIZE
 from wm_planner.bundle import BACKBONE, INVERSE_DYNAMICS, Bundle
 from wm_planner.errors import BundleError, DataError, ShapeError
+from wm_planner.inverse_dynamics.anchoring import anchor_targets
 from wm_planner.inverse_dynamics.chain_variance import chain_variance
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics, InverseDynamicsSpec
 from wm_planner.inverse_dynamics.optical_flow import flow_from_before, flow_size
@@ -39,6 +40,10 @@ class OnnxInverseDynamicsSettings:
         maximum=1.0,
         help="Deviation of that noise; latents have 1.",
     )
+    anchor: float = setting(
+        0.0, minimum=0.0, maximum=1.0,
+        help="Share of what the hands are misread by on the observed frame to take off targets.",
+    )  # fmt: skip
 
 
 class OnnxInverseDynamics(InverseDynamics):
@@ -51,7 +56,8 @@ class OnnxInverseDynamics(InverseDynamics):
     features, and optical flow where the model wants it, are then what windows consist of.
 
     The graph answers with *absolute* targets; the chain of actions starts at the measured pose.
-    Summing what the hands moved in dreamed frames would add up the errors instead.
+    Summing what the hands moved in dreamed frames would add up the errors instead. What they are
+    misread by on the observed frame is known, and may be taken off all targets (`anchor`).
     """
 
     def __init__(
@@ -87,6 +93,8 @@ class OnnxInverseDynamics(InverseDynamics):
         # Models of two frames used to answer for one pair, without an axis for more of them.
         self._inputs = {tensor.name for tensor in manifest.graphs[name].inputs}
         self._one_pair = "pair" in self._inputs
+        if self.settings.anchor and "pose" not in {t.name for t in manifest.graphs[name].outputs}:
+            raise BundleError(f"{bundle.folder}: its graph has no output pose, which anchor needs")
         if self._window < 2 or (self._one_pair and self._window > 2):
             raise BundleError(f"{bundle.folder}: context_frames is {self._window}, its window")
 
@@ -109,16 +117,19 @@ class OnnxInverseDynamics(InverseDynamics):
         draws = 1 if generator is None else self.settings.draws
         latents = self._look(frames)
         answers = [self._answer(latents, generator, draws > 1, dreamed) for _ in range(draws)]
-        packed, variance, correlation, said = (
+        packed, variance, correlation, said, read = (
             np.concatenate(parts) for parts in zip(*answers, strict=True)
         )
         packed, variance = merge(packed, variance, said)
         correlation = mean_said(correlation, said)
-        packed[..., 9::10] = np.maximum(packed[..., 9::10], 0.0)  # grippers do not open below zero
-        targets = actions.unpack(packed)
+        targets, share = actions.unpack(packed), self.settings.anchor
+        if share:
+            at_first = actions.unpack(actions.average(read))
+            targets = anchor_targets(targets, at_first, measured, share)
+        targets = replace(targets, width=np.maximum(targets.width, 0.0))  # not below zero
         return ActionChunks(
             actions=actions.difference(measured, targets),
-            variance=chain_variance(measured, targets, variance, correlation),
+            variance=chain_variance(measured, targets, variance, correlation, share),
             dt=dt,
             start_ns=start_ns,
             bundle_hash=bundle_hash,
@@ -141,12 +152,13 @@ class OnnxInverseDynamics(InverseDynamics):
 
     def _answer(
         self, latents: np.ndarray, generator: np.random.Generator | None, noisy: bool, dreamed: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, ...]:
         """Return what the S windows say, laid out along the sequence.
 
         Returns:
             Packed targets, their variance and the correlation of each one's error with that of
-            the one before, all (S, K, H, 20); and which windows say something, (S, H).
+            the one before, all (S, K, H, 20); which windows say something, (S, H); and the packed
+            pose at the first frame, which one window alone looks at, (1, K, 20).
         """
         frames, steps = np.asarray(latents, np.float32), latents.shape[1] - 1
         if generator is not None and noisy:
@@ -168,7 +180,8 @@ class OnnxInverseDynamics(InverseDynamics):
         variance, _ = lay_out(np.exp(log_variance).reshape(*lead, -1), steps)
         shared = answer.get("correlation", np.zeros_like(answer["command"]))
         correlation, _ = lay_out(shared.reshape(*lead, -1), steps)
-        return packed, variance, correlation, said
+        read = answer.get("pose", np.zeros_like(answer["command"])).reshape(*lead, -1)[:1, :, 0]
+        return packed, variance, correlation, said, read
 
 
 def _motion(bundle: Bundle) -> int:

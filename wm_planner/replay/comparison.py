@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import bootstrap
 
+from wm_planner.replay.intervals import mean_interval
 from wm_planner.replay.many import Result
 
-CONFIDENCE = 0.95
 STAGES = ("dreams", "actions", "trajectories", "verdicts", "scores", "regeneration", "choice")
 
 
@@ -156,19 +155,9 @@ def _difference(before: list[float], after: list[float], seed: int) -> dict[str,
     if not len(one):
         return {"first": None, "second": None, "difference": None, "interval": None}
     change = other - one
-    interval = None
-    if len(change) > 1:
-        found = bootstrap(
-            (change,),
-            np.mean,
-            confidence_level=CONFIDENCE,
-            method="percentile",
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-        interval = [float(found.low), float(found.high)]
     return {
         "first": float(one.mean()),
         "second": float(other.mean()),
         "difference": float(change.mean()),
-        "interval": interval,
+        "interval": mean_interval(change, seed),
     }

@@ -26,6 +26,7 @@ from wm_planner.replay.latency import (
 )
 from wm_planner.replay.moments import write_moments
 from wm_planner.replay.output_bag import OutputBag
+from wm_planner.replay.pictures_ahead import with_pictures
 from wm_planner.replay.pipeline import BagTopics, Look, Pipeline, find_topics
 from wm_planner.replay.recorded_match import RecordedMatch
 from wm_planner.replay.recorded_run import Assignment, RecordedRun, read_recorded_run
@@ -148,12 +149,13 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
                     foresight.planned(look.report.plan, look.window)
 
             heard = {*topics.all, *match.topics}
-            for record in bag.records(None if job.copy else heard):
+            records = bag.records(None if job.copy else heard)
+            for record, picture in with_pictures(bag, records, topics.pictures):
                 result.heard(record.log_ns)
                 output.copy(record)
                 match.hear(record)
                 if record.topic in heard:
-                    for look in pipeline.take(record):
+                    for look in pipeline.take(record, picture):
                         took(look)
             for look in pipeline.finish():
                 took(look)

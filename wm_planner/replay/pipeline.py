@@ -16,16 +16,16 @@ import numpy as np
 from wm_planner.assembly import Stack
 from wm_planner.errors import DataError
 from wm_planner.messages.arrays import to_ns
-from wm_planner.messages.images import image_from_compressed, image_from_message
 from wm_planner.messages.plans import command_from_message
 from wm_planner.messages.topic_names import COMMAND_TOPIC, EXECUTOR_STATE_TOPIC
 from wm_planner.observing.frame_checks import FrameChecks, FrameSettings
 from wm_planner.observing.joint_reader import JointReader
 from wm_planner.observing.observation_assembler import ObservationAssembler
 from wm_planner.planner import PlanReport
-from wm_planner.replay.bag import COMPRESSED_IMAGE, JOINT_STATE, Bag, Record
+from wm_planner.replay.bag import JOINT_STATE, Bag, Record
 from wm_planner.replay.inspection import camera_topic
 from wm_planner.replay.latency import Latency
+from wm_planner.replay.pictures_ahead import Picture
 from wm_planner.replay.recorded_goals import RecordedGoals
 from wm_planner.replay.recorded_run import Assignment, find_topic
 from wm_planner.task.task_runner import Outcome, TaskRunner, TaskSettings
@@ -146,11 +146,14 @@ class Pipeline:
         self._busy_until_ns: int | None = None
         self._waiting = False
 
-    def take(self, record: Record) -> Iterator[Look]:
+    def take(self, record: Record, picture: Picture | None) -> Iterator[Look]:
         """Deal with a message; yields the looks that were begun since the one before."""
         now_ns = record.log_ns + self._offset_ns
         yield from self._catch_up(now_ns)
         try:
+            if picture is not None:
+                yield from self._see(*picture(), now_ns)
+                return
             message = self._bag.unpack(record)
             if record.topic == self._topics.joint_states:
                 if self._assembler.add_joints(self._reader.read(message)):
@@ -160,8 +163,6 @@ class Pipeline:
                 self._assembler.add_command(command_from_message(message, names))
             elif record.topic == self._topics.executor_states:
                 self._heed(message)
-            elif record.topic == self._topics.pictures:
-                yield from self._see(record, message, now_ns)
         except DataError as error:
             self.counts[f"{record.topic}: {error}"[:200]] += 1
 
@@ -181,10 +182,7 @@ class Pipeline:
         """The commonest reasons of `dropped`."""
         return Counter(self.dropped).most_common(TOLD)
 
-    def _see(self, record: Record, message: Any, now_ns: int) -> Iterator[Look]:
-        compressed = record.type == COMPRESSED_IMAGE
-        image = image_from_compressed(message) if compressed else image_from_message(message)
-        stamp_ns = to_ns(message.header.stamp)
+    def _see(self, stamp_ns: int, image: np.ndarray, now_ns: int) -> Iterator[Look]:
         if self._checks.problem(stamp_ns, now_ns, *image.shape[:2]):
             return
         if self._assembler.add_frame(stamp_ns, image):

@@ -38,7 +38,9 @@ def loss_on_recorded(run: Run) -> LossFunction:
     """The loss on windows of recorded frames."""
     s = run.settings
     return inverse_dynamics_loss(
-        [(_drawer(run, *recorded(run)), 1.0)], _windows(run, s.inverse_dynamics_batch)
+        [(_drawer(run, *recorded(run)), 1.0)],
+        _windows(run, s.inverse_dynamics_batch),
+        s.inverse_dynamics_scene_noise,
     )
 
 
@@ -51,7 +53,9 @@ def loss_on_dreams(run: Run) -> LossFunction:
         sequences, aside = made(run, name)
         if share and not aside.all():
             drawers.append((_drawer(run, sequences, aside), share))
-    return inverse_dynamics_loss(drawers, _windows(run, s.inverse_dynamics_batch))
+    return inverse_dynamics_loss(
+        drawers, _windows(run, s.inverse_dynamics_batch), s.inverse_dynamics_scene_noise
+    )
 
 
 def loss_on_pixels(run: Run) -> LossFunction:

@@ -21,7 +21,7 @@ LATENT_NOISE, FEATURE_NOISE = 0.25, 0.05
 
 
 def inverse_dynamics_loss(
-    drawers: Sequence[tuple[WindowDrawer, float]], batch: int
+    drawers: Sequence[tuple[WindowDrawer, float]], batch: int, scene_noise: float = 0.0
 ) -> LossFunction:
     """Regress poses and commands; fit the commands' variance, or a flow, on the side.
 
@@ -29,6 +29,8 @@ def inverse_dynamics_loss(
         drawers: where windows come from, with play and failures: what the hands do does not
             depend on purpose; and the share of each.
         batch: windows a step.
+        scene_noise: largest deviation of noise that a window's frames share: another scene, in
+            which hands do the same.
     """
     shares = np.array([share for _, share in drawers])
 
@@ -47,6 +49,9 @@ def inverse_dynamics_loss(
             frames, noise = look(model, drawn.frames, vary=True), FEATURE_NOISE
         spread = noise * torch.rand(batch, 1, 1, 1, device=device)
         frames = frames + spread * torch.randn_like(frames)
+        if scene_noise:
+            spread = scene_noise * torch.rand(batch, 1, 1, 1, device=device)
+            frames = frames + spread * torch.randn_like(frames[:, :1])
         with half_precision(device):
             features = model.features(frames)
             answers = model.answers(features)

@@ -213,7 +213,11 @@ class Run:
         inverter = self.load("inverse_dynamics")
         assert isinstance(inverter, InverseDynamics)
         return self.networks.denoiser(), denoiser_loss(
-            windows, s.denoiser_batch, inverter.to(self.device), s.command_weight
+            windows,
+            s.denoiser_batch,
+            inverter.to(self.device),
+            s.command_weight,
+            s.denoiser_scene_noise,
         )
 
     def hand_renderer(self) -> HandRenderer | None:

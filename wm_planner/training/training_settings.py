@@ -35,6 +35,14 @@ class TrainingSettings:
         1.0, minimum=0.0, maximum=100.0, help="of the commands that dreams are read as"
     )
     outcomes: bool = setting(True, help="tell the denoiser whether an episode went well")
+    denoiser_scene_noise: float = setting(
+        0.05, minimum=0.0, maximum=5.0,
+        help="largest deviation of noise that all latents of a denoiser's window share",
+    )  # fmt: skip
+    inverse_dynamics_scene_noise: float = setting(
+        0.0, minimum=0.0, maximum=5.0,
+        help="the same for inverse dynamics on latents; more where recordings are few",
+    )  # fmt: skip
     impossible: float = setting(
         0.06, minimum=0.0, maximum=1.0, help="share of windows asked for what is not there"
     )

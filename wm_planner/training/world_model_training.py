@@ -21,8 +21,9 @@ DISCOUNT = 0.9  # of the value target, per step
 
 
 def denoiser_loss(
-    windows: Windows, batch: int, inverter: InverseDynamics, command_weight: float = 1.0
-) -> LossFunction:
+    windows: Windows, batch: int, inverter: InverseDynamics, command_weight: float = 1.0,
+    scene_noise: float = 0.05,
+) -> LossFunction:  # fmt: skip
     """Denoise with every condition dropped now and then, so that each can be left out later.
 
     Half of the windows are given hand targets (each frame's dropped with probability 0.15), the
@@ -37,6 +38,7 @@ def denoiser_loss(
         batch: windows a step.
         inverter: trained on the same latents; it is not changed.
         command_weight: of the commands' error, in the inverter's normalised units.
+        scene_noise: largest deviation of noise that a window's frames share.
     """
     inverter.requires_grad_(False)
 
@@ -58,7 +60,7 @@ def denoiser_loss(
         latents = put(drawn.latents, device)
         # One offset for the whole window: a slightly different scene, the same motion.
         uneven = torch.rand(2, batch, 1, 1, 1, device=device)
-        latents = latents + 0.05 * uneven[0] * torch.randn_like(latents[:, :1])
+        latents = latents + scene_noise * uneven[0] * torch.randn_like(latents[:, :1])
         clean, context = latents[:, past:], latents[:, :past]
         context = context + 0.05 * uneven[1] * torch.randn_like(context)
         signal = torch.sigmoid(1.2 * torch.randn(batch, clean.shape[1], device=device) - 0.3)

@@ -46,6 +46,19 @@ TEMPLATE = """<!doctype html>
  {{ "%.3g"|format(found.interval[1]) }}{% else %}needs two bags{% endif %}</td></tr>
 {% endfor %}</table></div>
 {% endif %}
+{% if report.paths %}
+<h2>Planned and recorded, over all bags</h2>
+<div class="wide"><table>
+<tr><th>DTW, mean over {{ report.paths.left.bags }} bags, mm</th><th>planned</th><th></th>
+<th>without a model</th><th>nearer by</th><th>95% interval</th></tr>
+{% for hand, found in report.paths.items() %}{% for name, one in found.baselines.items() %}
+<tr><td>{{ hand }} hand</td><td class="number">{{ "%.1f"|format(1000 * found.planned) }}</td>
+<td>{{ name }}</td><td class="number">{{ "%.1f"|format(1000 * one.mean) }}</td>
+<td class="number">{{ "%.1f"|format(1000 * one.margin) }}</td>
+<td class="number">{% if one.interval %}{{ "%.1f"|format(1000 * one.interval[0]) }} to
+ {{ "%.1f"|format(1000 * one.interval[1]) }}{% else %}needs two bags{% endif %}</td></tr>
+{% endfor %}{% endfor %}</table></div>
+{% endif %}
 {% for section in sections %}{% set result = section.result %}
 <h2>{{ result.bag }}</h2>
 <p>{{ "%.1f"|format(result.duration_s) }} s recorded, {{ result.looks | length }} frames looked at,
