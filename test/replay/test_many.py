@@ -122,7 +122,10 @@ def test_ctrl_c_keeps_the_bags_that_are_done_and_leaves_no_process(tmp_path, job
     words = [sys.executable, "-m", "wm_planner.cli", "replay", *map(str, short + long)]
     words += ["--out", str(tmp_path / "out"), "--config", str(job.config), "--workers", "2"]
     words += ["--instruction", LIFT]
+    # Where Ctrl-C is ignored, as in the background of a shell, a child would ignore it too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     group = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     done = tmp_path / "out" / "bags" / "0000-short" / "result.json"
     while not done.exists() and group.poll() is None:
         pass
