@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 LOST_WAY_M = 0.02  # a step that left more than this to be done again was in vain
-STALLED_STEPS = 8  # without coming nearer: in trouble
+TROUBLE_M = 0.04  # way that is lost: in trouble; twice the above, so that a wobble is none
+STALLED_STEPS, STALLED_M = 8, 0.005  # so many steps without coming this much nearer: in trouble
 
 
 def lasting(way_left: np.ndarray) -> np.ndarray:
@@ -36,5 +37,5 @@ def in_trouble(way_left: np.ndarray) -> bool:
         way_left: Shape (N,), m, at every frame until now since something was disturbed.
     """
     before = way_left[:-STALLED_STEPS]
-    stalled = len(before) > 0 and way_left[-STALLED_STEPS:].min() > before.min() - LOST_WAY_M / 4
-    return bool(stalled or way_left[-1] > way_left.min() + 2 * LOST_WAY_M)
+    stalled = len(before) > 0 and way_left[-STALLED_STEPS:].min() > before.min() - STALLED_M
+    return bool(stalled or way_left[-1] > way_left.min() + TROUBLE_M)

@@ -171,7 +171,6 @@ class _Watched:
             "action": actions.encode(measured, measured),
             "object_position": np.stack([self._rig.object_position(n) for n in tracked]),
         })  # fmt: skip
-
         self._judge()
 
     def _judge(self) -> None:
