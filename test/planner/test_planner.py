@@ -146,7 +146,10 @@ def test_that_nothing_is_executed_when_all_are_rejected(stack, window):
     report = plan(planner, window)
     assert isinstance(report.plan, NoPlan)
     assert len(report.rounds) == 3
-    assert report.plan.reason == "all 6 candidates rejected: 6 for WORKSPACE"
+    assert report.plan.reason == (
+        "all 6 candidates rejected: 6 for WORKSPACE; the nearest, candidate 0: workspace 1 m is "
+        "over 0.5 m, first at step 3 (reject)"
+    )
     assert np.isnan(report.total_score).all()
 
 

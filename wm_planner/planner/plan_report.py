@@ -129,7 +129,33 @@ def rejections(rounds: Sequence[Round]) -> Counter[str]:
     return Counter(reason for one in rounds for reason in one.reasons if reason)
 
 
-def tell_rejections(counts: Mapping[str, int]) -> str:
-    """Return a sentence for a person."""
-    listed = ", ".join(f"{n} for {reason}" for reason, n in Counter(counts).most_common())
-    return f"all {sum(counts.values())} candidates rejected: {listed}"
+def tell_rejections(rounds: Sequence[Round]) -> str:
+    """Return why nothing was accepted, for a person: all reasons, and how near the nearest came."""
+    counts = rejections(rounds)
+    listed = ", ".join(f"{n} for {reason}" for reason, n in counts.most_common())
+    told = f"all {sum(counts.values())} candidates rejected: {listed}"
+    nearest = nearest_miss(rounds[-1].verdicts, rounds[-1].reasons)
+    return f"{told}; the nearest, {nearest}" if nearest else told
+
+
+def nearest_miss(verdicts: Sequence[Verdicts], reasons: Sequence[str]) -> str:
+    """Return the sentence on the candidate that is least over the limit that most are over.
+
+    Args:
+        verdicts: of all filters.
+        reasons: why each of K candidates is out, as of `rejection_reasons`.
+
+    Returns:
+        "" where no filter objects to any.
+    """
+    objected = Counter(reason for reason in reasons if reason not in ("", NO_SCORE))
+    if not objected:
+        return ""
+    ((reason, _),) = objected.most_common(1)
+    out = np.array(reasons) == reason
+    verdict = next(
+        one for one in verdicts if one.reason.value == reason and (out & ~one.accepted).any()
+    )
+    rows = np.flatnonzero(out & ~verdict.accepted)
+    nearest = np.nan_to_num(verdict.measured[rows], nan=np.inf).argmin()
+    return verdict.sentence(int(rows[nearest]))

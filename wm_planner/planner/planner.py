@@ -20,7 +20,6 @@ from wm_planner.planner.plan_report import (
     PlanReport,
     Round,
     rejection_reasons,
-    rejections,
     tell_rejections,
 )
 from wm_planner.planner.readable_frames import check_readable, readable_frames
@@ -223,9 +222,7 @@ class Planner:
         last = rounds[-1]
         made = last.candidates
         if last.rejected.all():
-            return NoPlan(
-                made.rollouts.start_ns, tell_rejections(rejections(rounds)), last.verdicts
-            )
+            return NoPlan(made.rollouts.start_ns, tell_rejections(rounds), last.verdicts)
         best = int(np.nanargmax(last.total_score))
         return candidate_plan(best, next(self._plan_ids), made, last.verdicts)
 

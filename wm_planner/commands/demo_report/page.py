@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from wm_planner.commands.demo_report import figures
 from wm_planner.commands.demo_report.recording import Recording
+from wm_planner.commands.demo_report.rejections import rejections_by_limit
 
 LARGEST_INLINE_VIDEO = 12_000_000  # bytes; a larger one is linked, it lies beside the page
 
@@ -36,6 +37,10 @@ TEMPLATE = """<!doctype html>
 <p class="note">{{ cycles }} planning cycles, {{ plans }} plans sent. Every dot is one dream, turned
  into actions and scored; a rejected one is never executed.</p>
 <h2>Verdicts by reason</h2>{{ plots.verdicts }}
+{% if rejections %}<table><tr><th>over the limit</th><th></th><th>least, and most</th></tr>
+{% for row in rejections %}<tr><td>{{ row.reason }}</td><td class="number">{{ row.count }}</td>
+<td>{{ row.nearest }}{% if row.furthest != row.nearest %}<br>{{ row.furthest }}{% endif %}</td></tr>
+{% endfor %}</table>{% endif %}
 <h2>Latency</h2>{{ plots.latency }}
 <table><tr><th>stage</th><th>median ms</th><th>95% ms</th></tr>
 {% for name, middle, high in latencies %}<tr><td>{{ name }}</td>
@@ -73,6 +78,7 @@ def write_page(path: Path, run: Recording, facts: Mapping[str, Any], video: Path
         cycles=len(run.reports),
         plans=len(run.plans),
         latencies=figures.latency_table(run),
+        rejections=rejections_by_limit(run),
     )
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text, encoding="utf-8")

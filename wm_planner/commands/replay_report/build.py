@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from wm_planner.commands.demo_report import figures as shared
 from wm_planner.commands.demo_report.recording import read_reports
+from wm_planner.commands.demo_report.rejections import rejections_by_limit
 from wm_planner.commands.replay_report import figures
 from wm_planner.commands.replay_report.template import TEMPLATE
 from wm_planner.datasets.atomic_file import renamed
@@ -71,6 +72,7 @@ def _section(result: dict[str, Any], folder: Path) -> dict[str, Any]:
         "plots": {name: _wide(svg) for name, svg in plots.items()},
         "paths": figures.path_table(result),
         "rejections": rejections.most_common(),
+        "limits": rejections_by_limit(run),
         "latencies": shared.latency_table(run),
         "moments": [
             {

@@ -77,10 +77,15 @@ TEMPLATE = """<!doctype html>
  {{ one.fields.keys() | join(", ") }}.</p>{% endfor %}</details>{% endif %}{% endif %}
 {{ section.plots.timeline }}
 <h3>Why candidates were rejected</h3>{{ section.plots.verdicts }}
-<p class="note">The plot has the last candidates of each cycle; the table also those that were
- replaced by other dreams.</p>
+<p class="note">The plot has the last candidates of each cycle, as have the sentences; the first
+ table also those that were replaced by other dreams.</p>
 <table>{% for reason, count in section.rejections %}<tr><td>{{ reason }}</td>
 <td class="number">{{ count }}</td></tr>{% else %}<tr><td>None was.</td></tr>{% endfor %}</table>
+{% if section.limits %}<div class="wide"><table>
+<tr><th>over the limit</th><th></th><th>least, and most</th></tr>
+{% for row in section.limits %}<tr><td>{{ row.reason }}</td><td class="number">{{ row.count }}</td>
+<td>{{ row.nearest }}{% if row.furthest != row.nearest %}<br>{{ row.furthest }}{% endif %}</td></tr>
+{% endfor %}</table></div>{% endif %}
 {{ section.plots.candidates }}
 <h3>Planned and recorded</h3>{{ section.plots.paths }}
 <table><tr><th>mean over plans, mm</th><th>planned</th><th>standing still</th>
