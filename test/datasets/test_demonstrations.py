@@ -64,6 +64,9 @@ def test_it_holds_windows_of_good_behaviour_alone(dataset) -> None:
     card = library.card
     assert (card.rig, card.dt, card.licence) == ("simulated_bimanual", 0.2, "apache-2.0")
     assert card.datasets == (dataset.content_hash,)
+    asked = {str(text) for text in dataset.instruction[:10]}
+    assert set(card.instructions["reach"]) == asked - {""}
+    assert set(card.instructions) == {"reach", "fold"}
 
 
 def test_limits_reject_no_more_of_what_was_held_out_than_asked(dataset) -> None:

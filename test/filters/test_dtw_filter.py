@@ -25,6 +25,7 @@ from wm_planner.robot.robot_model import RobotModel
 from wm_planner.settings import describe, from_mapping
 from wm_planner.types import (
     ActionChunks,
+    Goal,
     HandPoses,
     JointTrajectories,
     Need,
@@ -64,12 +65,12 @@ def chunks_of(robot, poses: HandPoses) -> ActionChunks:
     return ActionChunks(relative, np.ones_like(relative), DT, 0, "bundle")
 
 
-def judge(robot, start, poses: HandPoses, **settings):
+def judge(robot, start, poses: HandPoses, goal: Goal = Goal(), **settings):  # noqa: B008
     """The only verdict of a filter with these settings."""
     count = poses.lead[0]
     nothing = np.zeros((count, H, 12)), np.zeros((count, H, 12)), *np.zeros((3, count, H, 2))
     made = DtwFilter(robot, from_mapping(DtwFilterSettings, settings))
-    context = JudgingContext(chunks_of(robot, poses), JointTrajectories(*nothing), start)
+    context = JudgingContext(chunks_of(robot, poses), JointTrajectories(*nothing), start, goal=goal)
     verdicts = made.judge(context)
     (verdict,) = verdicts
     return verdict
@@ -88,6 +89,7 @@ def library(poses, tmp_path: Path) -> Path:
         weights=Weights(),
         limit={"near": 0.02, "far": 0.1, ANY_TASK: 0.03},
         held_out={"near": 100, "far": 100, ANY_TASK: 200},
+        instructions={"near": ["come near", "approach"], "far": ["go away"]},
     )
     targets = actions.pack(poses)[[0, 5]]
     made = DemonstrationLibrary(targets, np.array(["near", "far"]), np.array([3, 7]), card)
@@ -149,6 +151,39 @@ def test_the_nearest_demonstration_of_the_task_counts(robot, start, poses, libra
     assert (both.measured <= near.measured + 1e-12).all()
     own = judge(robot, start, poses, demonstrations=str(library), demonstrations_limit=0.5)
     assert own.accepted.all()
+
+
+@pytest.mark.parametrize(
+    ("instruction", "task"),
+    [("Come near!", "near"), ("near, come", "near"), ("go away", "far"), ("go", ""), (None, "")],
+)
+def test_the_task_that_is_asked_for_decides_unless_one_is_named(
+    robot, start, poses, library, instruction, task
+) -> None:
+    goal, file = Goal(instruction), {"demonstrations": str(library)}
+    asked = judge(robot, start, poses, goal, **file)
+    named = judge(robot, start, poses, **file, demonstrations_task=task)
+    assert (asked.limit, asked.where) == (named.limit, named.where)
+    np.testing.assert_array_equal(asked.measured, named.measured)
+    fixed = judge(robot, start, poses, goal, **file, demonstrations_task="far")
+    assert fixed.limit == 0.1
+
+
+def test_what_two_tasks_call_the_same_asks_for_neither(library) -> None:
+    known = load_library(library)
+    card = replace(known.card, instructions={"near": ["go"], "far": ["go", "leave"]})
+    assert replace(known, card=card).task_of("go") == ANY_TASK
+    assert replace(known, card=card).task_of("leave") == "far"
+
+
+def test_it_judges_motion_alone_unless_the_goal_decides(robot, library) -> None:
+    def made(**settings) -> DtwFilter:
+        return DtwFilter(robot, DtwFilterSettings(**settings))
+
+    assert made(consensus=True).judges_motion_alone
+    assert made(demonstrations=str(library), demonstrations_task="near").judges_motion_alone
+    assert not made(demonstrations=str(library)).judges_motion_alone
+    assert not made(resimulation=True).judges_motion_alone
 
 
 def test_a_library_that_does_not_fit_is_refused(robot, start, poses, library, tmp_path) -> None:

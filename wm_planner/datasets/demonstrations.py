@@ -104,6 +104,7 @@ def make_library(
         weights=weights,
         limit=limit,
         held_out={task: len(values) for task, values in own.items()},
+        instructions={task: _instructions(datasets, task) for task in library},
     )
     return DemonstrationLibrary(
         targets=np.concatenate([windows.targets for windows in kept.values()]),
@@ -137,6 +138,17 @@ def _windows_by_task(datasets: Sequence[LeRobotDataset], steps: int) -> dict[str
         )
         for task, parts in sorted(found.items())
     }
+
+
+def _instructions(datasets: Sequence[LeRobotDataset], task: str) -> list[str]:
+    """Return what was asked for in the task's episodes, each once."""
+    asked = {
+        str(dataset.instruction[episode])
+        for dataset in datasets
+        for episode in range(len(dataset))
+        if dataset.task[episode] == task
+    }
+    return sorted(asked - {""})
 
 
 def _some(rows: np.ndarray, most: int, generator: np.random.Generator) -> np.ndarray:

@@ -15,7 +15,7 @@ from wm_planner import actions
 from wm_planner.errors import ConfigurationError, ShapeError
 from wm_planner.filters.dtw.alignment import first_step_apart
 from wm_planner.filters.dtw.consensus import to_medoid, to_nearest
-from wm_planner.filters.dtw.demonstration_library import load_library
+from wm_planner.filters.dtw.demonstration_library import DemonstrationLibrary, load_library
 from wm_planner.filters.dtw.hand_distance import Weights, distances, step_costs
 from wm_planner.filters.filter import Filter, JudgingContext
 from wm_planner.robot.robot_model import RobotModel
@@ -54,7 +54,11 @@ class DtwFilterSettings:
     demonstrations: str = setting(
         "", help="file of `wm-planner library` to compare with; empty for none"
     )
-    demonstrations_task: str = setting("", help="only demonstrations of this task; empty for all")
+    demonstrations_task: str = setting(
+        "",
+        help="only demonstrations of this task; empty for the one that the instruction asks for, "
+        "and for all where the file knows no such",
+    )
     demonstrations_limit: float = setting(
         0.0,
         unit="m",
@@ -84,11 +88,12 @@ class DtwFilter(Filter):
         self.needs = Need.CHUNKS if chosen.resimulation else Need.NOTHING
         first_step_apart(np.zeros((2, 2)), 1, 0.0)  # compiles, so that no plan waits for it
         self._library = None
+        self._known: dict[str, _Known] = {}
         if chosen.demonstrations:
-            whole = load_library(Path(chosen.demonstrations))
-            self._library = whole.of_task(chosen.demonstrations_task)
-            self._known = self._library.poses
+            self._library = load_library(Path(chosen.demonstrations))
+            self._library.of_task(chosen.demonstrations_task)
             self._check(chosen)
+        self.needs_goal = self._library is not None and not chosen.demonstrations_task
 
     def judge(self, context: JudgingContext) -> tuple[Verdicts, ...]:
         chunks, start = context.chunks, context.start
@@ -99,7 +104,9 @@ class DtwFilter(Filter):
             assert seen is not None and seen.chunks is not None  # as this filter `needs`
             verdicts.append(self.judge_against(poses, self.targets(seen.chunks, start)))
         if self._library is not None:
-            verdicts.append(self._demonstrations(poses, chunks.dt))
+            task = self.settings.demonstrations_task
+            task = task or self._library.task_of(context.goal.instruction)
+            verdicts.append(self._demonstrations(poses, chunks.dt, self._of_task(task)))
         if self.settings.consensus:
             verdicts.append(self._consensus(poses))
         return tuple(verdicts)
@@ -125,10 +132,17 @@ class DtwFilter(Filter):
         own = np.arange(len(measured))
         return self._verdict(reason, measured, limit, poses, reference, own)
 
-    def _demonstrations(self, poses: HandPoses, dt: float) -> Verdicts:
-        library, chosen = self._library, self.settings
-        assert library is not None
-        card, known = library.card, self._known
+    def _of_task(self, task: str) -> _Known:
+        """Return a task's demonstrations, unpacked once."""
+        assert self._library is not None
+        if task not in self._known:
+            part = self._library.of_task(task)
+            self._known[task] = _Known(part, part.poses, part.card.limit[task])
+        return self._known[task]
+
+    def _demonstrations(self, poses: HandPoses, dt: float, demonstrated: _Known) -> Verdicts:
+        library, known, chosen = demonstrated.library, demonstrated.poses, self.settings
+        card = library.card
         if known.lead[1] != poses.lead[1] or abs(card.dt - dt) > 1e-6:
             raise ShapeError(
                 f"dtw filter: {chosen.demonstrations} has windows of {known.lead[1]} steps of "
@@ -137,7 +151,7 @@ class DtwFilter(Filter):
         apart = self._distances(poses[:, None], known).max(axis=2)  # (K, N)
         nearest = apart.argmin(axis=1)
         measured = apart[np.arange(len(apart)), nearest]
-        limit = chosen.demonstrations_limit or card.limit[chosen.demonstrations_task]
+        limit = chosen.demonstrations_limit or demonstrated.limit
         reason = RejectionReason.FAR_FROM_DEMONSTRATIONS
         verdict = self._verdict(reason, measured, limit, poses, known, nearest)
         where = tuple(
@@ -188,3 +202,18 @@ class DtwFilter(Filter):
                 f"configured are {chosen.band} and {self.weights}: build it again, or set "
                 "demonstrations_limit"
             )
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """Demonstrations of one task, or of all.
+
+    Attributes:
+        library: what they are.
+        poses: the same, leading axes (N, H).
+        limit: that was calibrated for them, m.
+    """
+
+    library: DemonstrationLibrary
+    poses: HandPoses
+    limit: float

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wm_planner.types import (
     ActionChunks,
+    Goal,
     JointTrajectories,
     Need,
     Resimulation,
@@ -24,12 +25,14 @@ class JudgingContext:
         trajectories: the same in joint space, (K, H, D).
         start: what the arms are doing at the chunks' start.
         resimulation: at least what the filter `needs`; None where no one needs any.
+        goal: what is to be reached; an empty one where that is not known.
     """
 
     chunks: ActionChunks
     trajectories: JointTrajectories
     start: StartState
     resimulation: Resimulation | None = None
+    goal: Goal = field(default_factory=Goal)
 
 
 class Filter(ABC):
@@ -44,9 +47,16 @@ class Filter(ABC):
 
     Attributes:
         needs: of a re-simulation, which costs as much as dreaming; an instance may have its own.
+        needs_goal: whether it looks at the goal; an instance may have its own.
     """
 
     needs: Need = Need.NOTHING
+    needs_goal: bool = False
+
+    @property
+    def judges_motion_alone(self) -> bool:
+        """Whether chunks, trajectories and start are all that it looks at."""
+        return not self.needs and not self.needs_goal
 
     @abstractmethod
     def judge(self, context: JudgingContext) -> tuple[Verdicts, ...]:

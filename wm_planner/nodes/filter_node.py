@@ -1,6 +1,7 @@
 """Lifecycle node `filter`: judges candidates with the configured filters, as a service.
 
-Filters that need a re-simulation are the planner's own affair: the service knows no dreams.
+Filters that need a re-simulation or the goal are the planner's own affair: the service knows
+neither.
 """
 
 from __future__ import annotations
@@ -73,6 +74,6 @@ class FilterNode(StageNode):
         response.verdicts = [
             verdict_to_message(verdicts)
             for one in filters
-            if not one.needs
+            if one.judges_motion_alone
             for verdicts in one.judge(context)
         ]

@@ -144,7 +144,7 @@ class RemoteInverseDynamics(InverseDynamics):
 
 
 class RemoteFilter(Filter):
-    """All filters of the node `filter` that need no re-simulation, as one.
+    """All filters of the node `filter` that judge motion alone, as one.
 
     Args:
         node: owns the client.
@@ -176,12 +176,12 @@ def remote_stages(
         node: owns the clients.
         bundles: what the other processes must have loaded, by kind.
         joint_names: the D columns.
-        filters: those configured; those that need a re-simulation are kept, as its latents are
-            here already.
+        filters: those configured; those that look at more than motion are kept, as a
+            re-simulation's latents and the goal are here already.
     """
     model = RemoteWorldModel(node, world_model_spec(bundles[WORLD_MODEL]))
     inverse = RemoteInverseDynamics(node, InverseDynamicsSpec.of_bundle(bundles[INVERSE_DYNAMICS]))
-    kept = (one for one in filters if one.needs)
+    kept = (one for one in filters if not one.judges_motion_alone)
     return model, inverse, (RemoteFilter(node, joint_names), *kept)
 
 

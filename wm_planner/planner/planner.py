@@ -203,7 +203,7 @@ class Planner:
         chunks, again, window = made.chunks, made.resimulation, seen.window
         with seen.timer("filter"):
             start = StartState(window.newest_joint_position, window.joint_velocity[-1])
-            judging = JudgingContext(chunks, made.trajectories, start, again)
+            judging = JudgingContext(chunks, made.trajectories, start, again, seen.goal)
             judged = (judge.judge(judging) for judge in self.filters)
             verdicts = tuple(itertools.chain.from_iterable(judged))
         with seen.timer("score"):

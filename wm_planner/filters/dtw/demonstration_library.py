@@ -17,8 +17,9 @@ from wm_planner import actions
 from wm_planner.errors import DataError, UnknownNameError
 from wm_planner.filters.dtw.hand_distance import Weights
 from wm_planner.types import HandPoses
+from wm_planner.words import words_of
 
-FORMAT = 1
+FORMAT = 2
 ANY_TASK = ""
 
 
@@ -36,6 +37,7 @@ class LibraryCard:
         weights: that the limits are for.
         limit: by task, and for `ANY_TASK` over all: distance to the nearest window, m.
         held_out: by task: windows that the limit was calibrated on.
+        instructions: by task: what was asked for in its episodes.
     """
 
     rig: str
@@ -47,6 +49,7 @@ class LibraryCard:
     weights: Weights
     limit: dict[str, float]
     held_out: dict[str, int] = field(default_factory=dict)
+    instructions: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +84,16 @@ class DemonstrationLibrary:
         return DemonstrationLibrary(
             self.targets[rows], self.task[rows], self.episode[rows], self.card
         )
+
+    def task_of(self, instruction: str | None) -> str:
+        """Return the task that is asked for, `ANY_TASK` where that is none of it or not clear.
+
+        Words count, as the models read them: neither their order nor their case.
+        """
+        asked = words_of(instruction or "")
+        known = self.card.instructions.items()
+        tasks = [task for task, said in known if asked in map(words_of, said)]
+        return tasks[0] if len(tasks) == 1 else ANY_TASK
 
     def save(self, path: Path) -> None:
         """Write the archive to a path that need not end in .npz."""
