@@ -11,12 +11,13 @@ import pytest
 from painted_rig import RIG, PaintedRig, home_and_lifted, make_stack
 
 from wm_planner import actions
-from wm_planner.errors import BundleError
+from wm_planner.errors import BundleError, ConfigurationError
 from wm_planner.filters.filter import Filter
 from wm_planner.filters.kinematic_filter import KinematicFilter, KinematicFilterSettings
 from wm_planner.observation_history import ObservationHistory
 from wm_planner.planner import Planner, PlannerSettings
 from wm_planner.scorers.scorer import Scorer
+from wm_planner.settings import validate
 from wm_planner.types import (
     Goal,
     HandPoses,
@@ -393,6 +394,35 @@ def test_that_a_search_goes_on_from_the_best_dream_and_betters_it(stack, window,
     assert found.candidates.rollouts.latents.shape == dreamed.candidates.rollouts.latents.shape
     without = plan(make_planner(stack, [], [Height()], **settings), window)
     np.testing.assert_array_equal(without.plan.actions, chosen)
+
+
+@pytest.mark.parametrize("search", ["cem", "mppi"])
+def test_that_one_dream_may_be_the_proposal_of_many_motions(stack, window, search):
+    how = {"candidates": 1, "search_samples": 12, "search_iterations": 2}
+    report = plan(make_planner(stack, [], [Height()], search=search, **how), window)
+    dreamed, found = report.rounds
+    assert (len(dreamed.candidates), len(found.candidates)) == (1, 12)
+    assert found.total_score.max() > dreamed.total_score.max() + 0.005
+    assert report.plan.candidate == np.argmax(found.total_score)
+
+
+@pytest.mark.parametrize(
+    ("settings", "refused"),
+    [
+        ({"candidates": 3}, "candidates is 3, expected more than 3 for search cem"),
+        ({"candidates": 8, "search_samples": 2}, "search_samples is 2"),
+        ({"candidates": 4}, ""),
+        ({"candidates": 1, "search_samples": 4}, ""),
+        ({"candidates": 1, "search": "none"}, ""),
+    ],
+)
+def test_that_a_search_of_nothing_new_is_refused(settings, refused):
+    chosen = PlannerSettings(**{"search": "cem", **settings})
+    if not refused:
+        validate(chosen)
+        return
+    with pytest.raises(ConfigurationError, match=refused):
+        validate(chosen)
 
 
 def test_that_a_search_leaves_what_is_decided(stack, window):

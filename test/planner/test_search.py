@@ -39,7 +39,7 @@ def test_it_finds_the_peak_of_a_score(search):
 
 
 @pytest.mark.parametrize("search", ["cem", "mppi"])
-def test_the_proposal_and_the_mean_are_always_among_the_motions(search):
+def test_the_proposal_the_mean_and_the_best_are_always_among_the_motions(search):
     found = MotionSearch(SearchSettings(search=search))
     generator = np.random.default_rng(0)
     drawn = found.ask(16, generator)
@@ -48,6 +48,21 @@ def test_the_proposal_and_the_mean_are_always_among_the_motions(search):
     drawn = found.ask(16, generator)
     assert not drawn[0].any()
     np.testing.assert_array_equal(drawn[1], found.mean)
+    np.testing.assert_array_equal(drawn[2], found.best)
+
+
+@pytest.mark.parametrize("search", ["cem", "mppi"])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_of_a_batch_is_never_lost_to_the_next(search, seed):
+    found, generator = MotionSearch(SearchSettings(search=search)), np.random.default_rng(seed)
+    scale = found.spread
+    target, reached = generator.normal(size=scale.shape) * scale, -np.inf
+    for _ in range(8):
+        drawn = found.ask(6, generator)
+        scores = -np.abs((drawn - target) / scale).max(axis=(1, 2, 3))
+        assert scores.max() >= reached
+        reached = scores.max()
+        found.tell(drawn, scores)
 
 
 @pytest.mark.parametrize("search", ["cem", "mppi"])

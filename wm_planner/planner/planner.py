@@ -24,7 +24,7 @@ from wm_planner.planner.plan_report import (
 )
 from wm_planner.planner.readable_frames import check_readable, readable_frames
 from wm_planner.planner.regeneration import restart
-from wm_planner.planner.search import MotionSearch, SearchSettings, bend
+from wm_planner.planner.search import GIVEN, MotionSearch, SearchSettings, bend
 from wm_planner.planner.stage_timer import StageTimer
 from wm_planner.robot.robot_model import RobotModel
 from wm_planner.scorers.scorer import Scorer, ScoringContext
@@ -66,6 +66,21 @@ class PlannerSettings(SearchSettings):
         0.5, unit="s", minimum=0.0, maximum=60.0,
         help="Age of a plan at which no round of replacing begins any more; 0 for no such limit.",
     )  # fmt: skip
+
+    @property
+    def motions(self) -> int:
+        """How many motions a batch of a search has."""
+        return self.search_samples or self.candidates
+
+    def problems(self) -> list[str]:
+        """Some motions of a search must be new ones."""
+        if self.search == "none" or self.motions > GIVEN:
+            return []
+        name = "search_samples" if self.search_samples else "candidates"
+        return [
+            f"{name} is {self.motions}, expected more than {GIVEN} for search {self.search}: so "
+            "many motions of a batch are known already; set search_samples"
+        ]
 
 
 class Planner:
@@ -151,10 +166,11 @@ class Planner:
         proposal = int(np.nanargmax(found.total_score))
         first, search = found.candidates.chunks, MotionSearch(self.settings)
         targets = actions.integrate(seen.hands, first.actions[proposal])
-        variance = np.broadcast_to(first.variance[proposal], first.variance.shape)
+        count = self.settings.motions
+        variance = np.broadcast_to(first.variance[proposal], (count, *first.variance.shape[1:]))
         judged = found
         for _ in range(self.settings.search_iterations):
-            offsets = search.ask(len(found.candidates), seen.generator)
+            offsets = search.ask(count, seen.generator)
             moved = actions.difference(seen.hands, bend(targets, offsets))
             chunks = replace(first, actions=moved, variance=variance)
             chunks = go_on_from(seen.committed, chunks, seen.hands)

@@ -20,6 +20,7 @@ from wm_planner.types import HandPoses
 
 SEARCHES = ("none", "cem", "mppi")
 HAND_OFFSET = 7  # of one hand: position, rotation vector in the tool's frame, width
+GIVEN = 3  # motions of a batch that are not drawn: the proposal, the mean, the best so far
 LEAST_SPREAD = 0.1  # of the first: a distribution that has collapsed finds nothing more
 
 
@@ -31,7 +32,10 @@ class SearchSettings:
         "none", choices=SEARCHES, help="How motions near the best dream's are searched."
     )
     search_iterations: int = setting(
-        2, minimum=1, maximum=50, help="Batches of motions to simulate, as many as candidates each."
+        2, minimum=1, maximum=50, help="Batches of motions to simulate."
+    )
+    search_samples: int = setting(
+        0, minimum=0, maximum=1024, help="Motions of a batch; 0 for as many as candidates."
     )
     search_knots: int = setting(
         3, minimum=1, maximum=32, help="Points in time at which a motion is bent."
@@ -60,6 +64,7 @@ class MotionSearch:
     Attributes:
         mean: shape (knots, 2, 7); zeros are the proposal itself.
         spread: standard deviations, same shape.
+        best: offsets of the best motion of the newest batch that had any, same shape.
     """
 
     def __init__(self, settings: SearchSettings) -> None:
@@ -68,13 +73,19 @@ class MotionSearch:
         hand = [s.search_position] * 3 + [s.search_rotation] * 3 + [s.search_width]
         self._first = np.broadcast_to(hand, (s.search_knots, 2, HAND_OFFSET)).astype(float)
         self.mean, self.spread = np.zeros_like(self._first), self._first
+        self.best = self.mean
 
     def ask(self, count: int, generator: np.random.Generator) -> np.ndarray:
-        """Draw offsets, shape (count, knots, 2, 7): the proposal, the mean, then samples."""
+        """Draw offsets, shape (count, knots, 2, 7): the proposal, the mean, the best, samples.
+
+        What is simulated twice is dreamed twice, so only scores of one batch are to be compared:
+        the best of the batch before has to show itself again.
+        """
         noise = generator.standard_normal((count, *self.mean.shape))
         drawn: np.ndarray = self.mean + self.spread * noise
         drawn[:1] = 0.0
         drawn[1:2] = self.mean
+        drawn[2:3] = self.best
         return drawn
 
     def tell(self, offsets: np.ndarray, scores: np.ndarray) -> None:
@@ -88,6 +99,7 @@ class MotionSearch:
         if not len(usable):
             return
         offsets, scores = offsets[usable], scores[usable]
+        self.best = offsets[scores.argmax()]
         if self._settings.search == "cem":
             count = max(1, round(self._settings.search_elite * len(scores)))
             elite = offsets[np.argsort(-scores, kind="stable")[:count]]
