@@ -4,8 +4,10 @@
         --disturb none object_moved --episodes 100 --seed 900000
 
 All variants see the same scenes and disturbances, so differences to the shipped planner are paired
-by seed. Episodes are kept in --out, one file a cell: an interrupted table continues where it
-stopped, and more --episodes extend it. Seeds below 1000000 are for choosing settings.
+by seed. With --library FILE (of `wm-planner library`) there is one more, which compares with the
+demonstrations of the task. Episodes are kept in --out, one file a cell: an interrupted table
+continues where it stopped, and more --episodes extend it; other models or settings need another
+--out. Seeds below 1000000 are for choosing settings.
 """
 
 from __future__ import annotations
@@ -13,13 +15,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from wm_planner.assembly import StackConfig
+from wm_planner.assembly import StackConfig, load_bundles
 from wm_planner.closed_loop.choosing import paired_difference
 from wm_planner.closed_loop.episode_result import EpisodeResult
 from wm_planner.closed_loop.evaluation import (
@@ -34,6 +37,7 @@ from wm_planner.commands.stack_arguments import add_stack_arguments, read_stack_
 from wm_planner.filters.cycle_filter import CycleFilterSettings
 from wm_planner.filters.dtw_filter import DtwFilterSettings
 from wm_planner.rigs.disturbance import Disturbance
+from wm_planner.robot.rig_description import find_rig
 from wm_planner.scorers.cycle_scorer import CycleScorerSettings
 
 TASKS = ("reach", "pick_lift", "tray_lift", "handover", "towel_fold")
@@ -68,19 +72,32 @@ VARIANTS: dict[str, Callable[[StackConfig], StackConfig]] = {
     "with cycle cost": lambda c: _with(c, "scorers", "cycle", CycleScorerSettings()),
     "with replanning on drift": lambda c: _replanning(c, on_drift="replan"),
     "whole dreams without looking": lambda c: _planner(c, execute_steps=256),
+    "with re-simulation by DTW": lambda c: _with(c, "filters", "dtw", DtwFilterSettings(
+        resimulation=True)),
+    "with search by CEM": lambda c: _planner(c, search="cem"),
+    "with search by MPPI": lambda c: _planner(c, search="mppi"),
 }  # fmt: skip
+WITH_LIBRARY = "with demonstrations by DTW"
+
+
+def variants(library: Path | None) -> dict[str, Callable[[StackConfig], StackConfig]]:
+    """Return all variants by name; one of them needs a library."""
+    if library is None:
+        return VARIANTS
+    settings = DtwFilterSettings(demonstrations=str(library.resolve()))
+    return {**VARIANTS, WITH_LIBRARY: lambda c: _with(c, "filters", "dtw", settings)}
 
 
 def run_cell(args: argparse.Namespace, name: str, task: str, kind: str) -> list[EpisodeResult]:
     """Run what is missing of one cell, and return its episodes by seed."""
     evaluation = Evaluation(
-        VARIANTS[name](read_stack_config(args)),
+        variants(args.library)[name](read_stack_config(args)),
         functools.partial(open_simulated_rig, "mujoco"), task, args.episodes, args.seed,
         disturbance=None if kind == "none" else Disturbance.parse(kind),
         validation=args.seed < FIRST_TEST_SEED,
     )  # fmt: skip
     question = {"variant": name, "task": task, "disturbance": kind, "seed": args.seed,
-                "candidates": evaluation.config.planner.candidates}  # fmt: skip
+                **_asked(evaluation.config)}  # fmt: skip
     path = args.out / f"{name}-{task}-{kind}.json".replace(" ", "_").replace("=", "_")
     file = ResultsFile(path, question, args.episodes)
     file.resume()
@@ -90,6 +107,24 @@ def run_cell(args: argparse.Namespace, name: str, task: str, kind: str) -> list[
     for result in tqdm(done, total=len(missing), unit="episode", desc=path.stem, leave=False):
         file.add(result)
     return [file.results[seed] for seed in evaluation.seeds]
+
+
+def _asked(config: StackConfig) -> dict[str, object]:
+    """Return what else decides the answers, as JSON holds it: settings, and models by hash."""
+    parts = {
+        **{
+            part: {name: dataclasses.asdict(one) for name, one in getattr(config, part).items()}
+            for part in ("filters", "scorers")
+        },
+        **{name: dataclasses.asdict(getattr(config, name)) for name in ("planner", "replanning")},
+        "world_model": dataclasses.asdict(config.world_model.settings),
+        "inverse_dynamics": dataclasses.asdict(config.inverse_dynamics.settings),
+        "bundles": {
+            kind: bundle.bundle_hash
+            for kind, bundle in load_bundles(config, find_rig(config.rig)).items()
+        },
+    }
+    return json.loads(json.dumps(parts))
 
 
 def row(name: str, results: list[EpisodeResult], shipped: list[EpisodeResult]) -> str:
@@ -115,15 +150,21 @@ def main() -> None:
                         help=f"some of: {', '.join(TASKS)}")  # fmt: skip
     parser.add_argument("--disturb", nargs="+", default=["none"], metavar="KIND[=AMOUNT]",
                         help="as of wm-planner evaluate --disturb, and none (none)")  # fmt: skip
-    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS),
-                        metavar="VARIANT", help=f"some of: {', '.join(VARIANTS)}")  # fmt: skip
+    parser.add_argument("--only", nargs="+", metavar="VARIANT",
+                        help=f"some of: {', '.join([*VARIANTS, WITH_LIBRARY])}")  # fmt: skip
+    parser.add_argument("--library", type=Path, metavar="FILE",
+                        help=f'of wm-planner library, for "{WITH_LIBRARY}"')  # fmt: skip
     parser.add_argument("--episodes", type=int, default=100, help="per cell (100)")
     parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED, help="first (1000000)")
     parser.add_argument("--workers", type=int, default=1, help="processes (1)")
     add_stack_arguments(parser)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    names = ["as shipped", *(name for name in args.only if name != "as shipped")]
+    known = list(variants(args.library))
+    unknown = [name for name in args.only or () if name not in known]
+    if unknown:
+        parser.error(f"--only {unknown[0]!r}: expected some of {', '.join(known)}")
+    names = ["as shipped", *(name for name in args.only or known if name != "as shipped")]
     results: dict[str, list[EpisodeResult]] = {}
     table = ["| | successes | rate and 95% interval, % | difference, points | episode, s "
              "| plan, median ms |", "|---|---|---|---|---|---|"]  # fmt: skip
