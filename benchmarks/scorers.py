@@ -21,24 +21,27 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import rankdata, spearmanr
 
+from wm_planner import actions
 from wm_planner.assembly import build_scorers, load_bundles, open_inverse_dynamics, open_world_model
 from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL
 from wm_planner.commands.stack_arguments import add_stack_arguments, read_stack_config
 from wm_planner.datasets.lerobot_reader import LeRobotDataset
 from wm_planner.errors import BundleError
 from wm_planner.open_loop.dreams import act, decode, encode
-from wm_planner.open_loop.inversion import commanded, invert
-from wm_planner.open_loop.models import window_sizes
+from wm_planner.open_loop.inversion import commanded
+from wm_planner.open_loop.models import Reader, window_sizes
 from wm_planner.open_loop.windows import Windows, windows_at
 from wm_planner.registry import BUILT_IN, resolve, settings_of
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.scorers.scorer import Scorer, ScoringContext
-from wm_planner.types import ActionChunks, Goal, Rollouts
+from wm_planner.types import ActionChunks, Goal, Need, Resimulation, Rollouts
+from wm_planner.world_models.world_model import WorldModel
 
 HOLD = 4  # frames that experts hold for after success
 RESAMPLES = 200
@@ -58,6 +61,7 @@ def main() -> None:
     bundles = load_bundles(config, find_rig(config.rig))
     model = open_world_model(config, bundles[WORLD_MODEL])
     inverse = open_inverse_dynamics(config, bundles[INVERSE_DYNAMICS])
+    reader = Reader(inverse, model, args.seed)
     scorers = open_scorers(config, bundles[WORLD_MODEL])
     figures: dict = {"windows": {}, "auroc": {}, "time": {}, "order": {}}
     columns: dict[str, list] = {name: [] for name in ("task", "episode", "success", "left")}
@@ -74,13 +78,10 @@ def main() -> None:
             for b in range(len(windows))
         ])  # fmt: skip
         for what, future in (("recorded", real[:, 1:]), ("dreamed", dreams)):
-            read = invert(
-                inverse, real[:, 0], future.astype(np.float32), windows,
-                model.spec.bundle_hash, args.seed, what == "dreamed",
-            )  # fmt: skip
+            read = reader(windows, future.astype(np.float32), real[:, 0], what == "dreamed")
             chain = read.actions if what == "dreamed" else commanded(windows)
-            judged = judge(scorers, model, windows, future, chain, read.variance,
-                           config.planner.execute_steps)  # fmt: skip
+            seen = Futures(future, chain, read.variance, real[:, 0])
+            judged = judge(scorers, model, windows, seen, config.planner.execute_steps, args.seed)
             for name, values in judged.items():
                 scores.setdefault((name, what), []).append(values)
         columns["task"].append(windows.task)
@@ -144,22 +145,47 @@ def choose(data: LeRobotDataset, horizon: int, every: int) -> tuple[np.ndarray, 
     return np.array(episodes), np.array(newest), np.array(left)
 
 
+@dataclass(frozen=True, eq=False)
+class Futures:
+    """What is judged, of B windows.
+
+    Attributes:
+        latents: shape (B, H, ...).
+        chain: their actions, (B, H, 20).
+        variance: stated of these, (B, H, 20).
+        newest: latents of the newest observed frames, (B, ...).
+    """
+
+    latents: np.ndarray
+    chain: np.ndarray
+    variance: np.ndarray
+    newest: np.ndarray
+
+
 def judge(
-    scorers: dict[str, Scorer], model, windows: Windows, future: np.ndarray,  # type: ignore[no-untyped-def]
-    chain: np.ndarray, variance: np.ndarray, execute_steps: int,
+    scorers: dict[str, Scorer], model: WorldModel, windows: Windows, futures: Futures,
+    execute_steps: int, seed: int,
 ) -> dict[str, np.ndarray]:  # fmt: skip
-    """Score all windows, those of one instruction at a time."""
+    """Score all windows one at a time, as candidates of plans of their own."""
     result = {name: np.zeros(len(windows)) for name in scorers}
     dt, digest = model.spec.dt, model.spec.bundle_hash
-    for text in sorted(set(windows.instruction)):
-        rows = np.flatnonzero(windows.instruction == text)
-        context = ScoringContext(
-            Rollouts(future[rows], dt, 0, 0, digest),
-            ActionChunks(chain[rows], variance[rows], dt, 0, digest),
-            Goal(str(text)), model, execute_steps,
-        )  # fmt: skip
+    need = max((scorer.needs for scorer in scorers.values()), default=Need.NOTHING)
+    for b, seen in enumerate(windows.seen):
+        row = slice(b, b + 1)
+        rollouts = Rollouts(futures.latents[row], dt, 0, 0, digest)
+        chunks = ActionChunks(futures.chain[row], futures.variance[row], dt, 0, digest)
+        again = None
+        if need:
+            start, generator = (
+                actions.unpack(windows.hand_pose[b]),
+                np.random.default_rng([seed, 4, b]),
+            )
+            simulated = model.simulate(seen, start, chunks, generator)
+            again = Resimulation(rollouts, simulated, futures.newest[b])
+        goal = Goal(str(windows.instruction[b]))
+        context = ScoringContext(rollouts, chunks, goal, model, execute_steps, again)
         for name, scorer in scorers.items():
-            result[name][rows] = scorer.score(context).contribution
+            result[name][b] = scorer.score(context).contribution[0]
     return result
 
 
