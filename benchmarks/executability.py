@@ -7,7 +7,10 @@ not. Executable is what keeps both hands within --position and --rotation of the
 for --steps steps. Then: how often that is; how well each thing that the planner knew tells it
 (AUROC); how well it ranks candidates of one plan by how much nearer to success they come (rank
 correlation); and how far the best of them is from the mean one. Intervals are bootstraps over
-episodes. Every episode is a file in --out: an interrupted run goes on where it stopped.
+episodes. Last, for everything that a filter measures: the limit that rejects --false-rejections of
+what is executable, calibrated on every second episode, and what it rejects in the others.
+
+Every episode is a file in --out: an interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from wm_planner.assembly import assemble
+from wm_planner.closed_loop.calibrated_limits import calibrate, measured_by_filters
 from wm_planner.closed_loop.choosing import Estimate
 from wm_planner.closed_loop.episode import run_episode
 from wm_planner.closed_loop.evaluation import goals_for, open_simulated_rig
@@ -79,7 +83,7 @@ def write(path: Path, data: dict) -> None:
     os.replace(partial, path)
 
 
-def table(by_task: dict[str, Figures]) -> str:
+def table(by_task: dict[str, Figures], false_rejections: float) -> str:
     """Return everything as markdown, one column a task."""
     head = ["| | " + " | ".join(by_task) + " |", "|---|" + "---|" * len(by_task)]
     rows: list[str] = []
@@ -102,6 +106,11 @@ def table(by_task: dict[str, Figures]) -> str:
         row(f"AUROC among the accepted, {name}", lambda f, n=name: f.auroc["accepted", n].text())
     for name in first.correlation:
         row(f"rank correlation, {name}", lambda f, n=name: f.correlation[n].text())
+    for name in measured_by_filters(first.names):
+        row(
+            f"limit for {100 * false_rejections:g} % false rejections, {name}",
+            lambda f, n=name: calibrate(f.episodes, f.good, n, false_rejections).text(),
+        )
     return "\n".join(head + rows)
 
 
@@ -151,6 +160,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8, help="how far (8)")
     parser.add_argument("--position", type=float, default=0.015, help="tolerance, m (0.015)")
     parser.add_argument("--rotation", type=float, default=10.0, help="tolerance, degrees (10)")
+    parser.add_argument("--false-rejections", type=float, default=0.02, metavar="SHARE",
+                        help="that limits are calibrated for (0.02)")  # fmt: skip
     parser.add_argument("--disturb", default="", metavar="KIND[=AMOUNT]", help="(nothing)")
     add_stack_arguments(parser)
     args = parser.parse_args()
@@ -163,7 +174,7 @@ def main() -> None:
     by_task = {task: Figures(episodes, good) for task, episodes in found.items()}
     if len(by_task) > 1:
         by_task["all"] = Figures([e for episodes in found.values() for e in episodes], good)
-    text = table(by_task)
+    text = table(by_task, args.false_rejections)
     (args.out / "table.md").write_text(text + "\n")
     picture(list(by_task.values())[-1], args.position).savefig(
         args.out / "executability.png", dpi=130
