@@ -109,6 +109,10 @@ class PaintedRig(SimulatedRig):
     def instructions(self, task: str) -> tuple[str, ...]:
         return tuple(SAID[part] for part in parts(task))
 
+    def goal_pictures(self, task: str, seed: int, camera: str) -> tuple[np.ndarray, ...]:
+        done = dict(zip(("home", "lift"), home_and_lifted(), strict=True))
+        return tuple(picture(actions.pack(done[part])) for part in parts(task))
+
     def time_limits_s(self, task: str) -> tuple[float, ...]:
         return (8.0,) * len(parts(task))
 

@@ -90,6 +90,14 @@ def test_which_goal_is_given():
     assert asked("lift_then_home", "together") == ["lift both hands, then go home"]
 
 
+def test_that_pictures_ask_without_a_word_and_are_enough(config):
+    goals = goals_for(PaintedRig(), "lift_then_home", "picture", 0)
+    assert [goal.instruction for goal in goals] == [None, None]
+    assert (goals[0].image != goals[1].image).any()
+    results = evaluate(config, instruction="picture")
+    assert all(result.success and result.instruction is None for result in results.values())
+
+
 def test_that_a_real_rig_is_refused(monkeypatch):
     class RealRig:
         def close(self):

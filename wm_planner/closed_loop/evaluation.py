@@ -32,7 +32,7 @@ from wm_planner.worker_process import end_with_parent, leave_interrupts_to_paren
 
 FIRST_TEST_SEED = 1_000_000  # training and validation seeds are below
 VALIDATION_SEEDS = range(900_000, FIRST_TEST_SEED)
-INSTRUCTIONS = ("task", "last", "together", "none", "wrong")
+INSTRUCTIONS = ("task", "last", "together", "picture", "none", "wrong")
 THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 OpenRig = Callable[[RigDescription], SimulatedRig]
@@ -115,18 +115,24 @@ def open_simulated_rig(name: str, description: RigDescription) -> SimulatedRig:
     return rig
 
 
-def goals_for(rig: SimulatedRig, task: str, instruction: str, seed: int) -> tuple[Goal, ...]:
+def goals_for(
+    rig: SimulatedRig, task: str, instruction: str, seed: int, camera: str = "head"
+) -> tuple[Goal, ...]:
     """Return what the planner is asked for.
 
     Args:
         rig: knows the tasks.
         task: the one that is judged.
         instruction: "task" for its own, one after the other where it has several; "last" for the
-            last of these alone, "together" for all of them in one sentence; "none"; or "wrong" for
-            those of the other tasks in turn.
+            last of these alone, "together" for all of them in one sentence; "picture" for no
+            words but a picture of each goal done in this very scene; "none"; or "wrong" for those
+            of the other tasks in turn.
         seed: of the episode.
+        camera: that pictures are taken with; the rig is reset for them.
     """
     own = rig.instructions(task)
+    if instruction == "picture":
+        return tuple(Goal(image=seen) for seen in rig.goal_pictures(task, seed, camera))
     if instruction == "none":
         return (Goal(),)
     if instruction == "wrong":
@@ -197,8 +203,10 @@ def _run_seed(seed: int) -> EpisodeResult:
     if _Worker.stack is None:  # here and not at the start, so that errors reach the parent
         _Worker.stack = assemble(evaluation.config, evaluation.untrained)
         _Worker.rig = evaluation.open_rig(_Worker.stack.rig_description)
-    goals = goals_for(_Worker.rig, evaluation.task, evaluation.instruction, seed)
     spec = _Worker.stack.world_model.spec
+    goals = goals_for(
+        _Worker.rig, evaluation.task, evaluation.instruction, seed, camera=spec.camera
+    )
     film = EpisodeFilm(spec.camera) if evaluation.films else None
     record = EpisodeRecord(spec) if evaluation.films and evaluation.dreams else None
 

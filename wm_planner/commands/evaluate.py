@@ -56,9 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--instruction",
         default="task",
-        choices=("task", "last", "together", "none", "wrong"),
+        choices=("task", "last", "together", "picture", "none", "wrong"),
         help="ask for the task, goal after goal where it has several; for the last of these only; "
-        "for all in one sentence; for nothing; for other tasks in turn (default: task)",
+        "for all in one sentence; by a picture of each goal done in the same scene instead of "
+        "words; for nothing; for other tasks in turn (default: task)",
     )
     parser.add_argument(
         "--choose",

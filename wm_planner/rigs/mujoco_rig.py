@@ -19,6 +19,7 @@ from wm_planner.rigs.appearance import Appearance
 from wm_planner.rigs.disturbance import KINDS, Disturbance, Disturbed
 from wm_planner.rigs.disturber import Disturber
 from wm_planner.rigs.fisheye import Lens, LensSettings
+from wm_planner.rigs.goal_pictures import goal_pictures
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.rigs.servo_reference import Reference, cubic
 from wm_planner.rigs.simulated_cameras import SimulatedCameras
@@ -197,6 +198,10 @@ class MujocoRig(SimulatedRig):
     def instructions(self, task: str) -> tuple[str, ...]:
         """The usual instructions for a task, one for each of its goals."""
         return tuple(part.instructions[0] for part in ALL_TASKS[task].parts)
+
+    def goal_pictures(self, task: str, seed: int, camera: str) -> tuple[np.ndarray, ...]:
+        """What the camera sees when the scripted expert has done each goal of the scene's task."""
+        return goal_pictures(self, task, seed, camera)
 
     def time_limits_s(self, task: str) -> tuple[float, ...]:
         """After which time a goal that was not reached has failed, s, for each of its goals."""

@@ -101,6 +101,18 @@ class SimulatedRig(Rig):
     def instructions(self, task: str) -> tuple[str, ...]:
         """Return the sentences that ask for a task, one for each of its goals."""
 
+    def goal_pictures(self, task: str, seed: int, camera: str) -> tuple[np.ndarray, ...]:
+        """Return what a camera sees when each goal of a task is done, (h, w, 3) uint8 RGB.
+
+        The rig is left in any state: reset it.
+
+        Args:
+            task: name.
+            seed: of the scene.
+            camera: name.
+        """
+        raise RigError(f"rig {self.description.name}: has no pictures of its goals")
+
     @abstractmethod
     def time_limits_s(self, task: str) -> tuple[float, ...]:
         """Return after which time, s, each goal that was not reached has failed."""
