@@ -85,13 +85,13 @@ class Slow(Filter):
 
 
 class Doubt(Filter):
-    """Accepts everything and keeps the re-simulation it was shown."""
+    """Accepts everything and keeps the re-simulation and the goal it was shown."""
 
     def __init__(self, needs: Need) -> None:
         self.needs = needs
 
     def judge(self, context):
-        self.seen = context.resimulation
+        self.seen, self.goal = context.resimulation, context.goal
         return ()
 
 
@@ -191,6 +191,12 @@ def test_that_dreams_are_simulated_once_and_only_if_asked_for(
         np.testing.assert_array_equal(seen.dreamed.latents, report.rollouts.latents)
         assert (seen.chunks is not None) == (inverted == 2)
         assert seen.cycle_cost.max() < 0.05  # this world does what it is told
+
+
+def test_that_filters_are_told_what_is_asked_for(stack, window):
+    told = Doubt(Need.NOTHING)
+    plan(make_planner(stack, [told]), window)
+    assert told.goal is GOAL
 
 
 def test_that_plan_ids_count_up_from_one(stack, window):
