@@ -31,6 +31,8 @@ class LeRobotDataset:
         cameras: Camera name to image (height, width), [px].
         episode_offsets: Shape (E + 1,), int64.
         origin: Where the episodes come from; None where they were recorded here.
+        recording: Which recording each episode was made of, counted from 0: several where an import
+            made several of each, else as many as episodes. Shape (E,), int64.
         joint_names: Names of the D arm joints.
         joint_position: Shape (F, D), [rad].
         joint_velocity: Shape (F, D), [rad/s].
@@ -81,11 +83,20 @@ class LeRobotDataset:
         self.joint_names: tuple[str, ...] = tuple(features["observation.state"]["names"])
         self.origin = read_origin(self.root)
         self._read_episodes(info)
+        phases = self.origin.phases if self.origin else 1
+        self.recording = _frozen(np.arange(len(self)) // phases)
         self._read_frames(info)
 
     def __len__(self) -> int:
         """Number of episodes."""
         return len(self.episode_offsets) - 1
+
+    @property
+    def recording_names(self) -> tuple[str, ...]:
+        """What the recordings are called where they were published; else numbers of episodes."""
+        if self.origin is not None:
+            return self.origin.episodes
+        return tuple(f"episode {number}" for number in range(len(self)))
 
     @property
     def content_hash(self) -> str:
