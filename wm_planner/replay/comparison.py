@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_planner.replay.intervals import mean_interval
+from wm_planner.open_loop.intervals import mean_interval
 from wm_planner.replay.many import Result
 
 STAGES = ("dreams", "actions", "trajectories", "verdicts", "scores", "regeneration", "choice")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_planner.replay.intervals import mean_interval
+from wm_planner.open_loop.intervals import mean_interval
 from wm_planner.replay.many import Result
 from wm_planner.types import HANDS
 
