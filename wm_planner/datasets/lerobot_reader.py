@@ -33,6 +33,7 @@ class LeRobotDataset:
         origin: Where the episodes come from; None where they were recorded here.
         recording: Which recording each episode was made of, counted from 0: several where an import
             made several of each, else as many as episodes. Shape (E,), int64.
+        recording_names: What they are called where they were published; else numbers of episodes.
         joint_names: Names of the D arm joints.
         joint_position: Shape (F, D), [rad].
         joint_velocity: Shape (F, D), [rad/s].
@@ -85,18 +86,13 @@ class LeRobotDataset:
         self._read_episodes(info)
         phases = self.origin.phases if self.origin else 1
         self.recording = _frozen(np.arange(len(self)) // phases)
+        numbers = (f"episode {number}" for number in range(len(self)))
+        self.recording_names = self.origin.episodes if self.origin else tuple(numbers)
         self._read_frames(info)
 
     def __len__(self) -> int:
         """Number of episodes."""
         return len(self.episode_offsets) - 1
-
-    @property
-    def recording_names(self) -> tuple[str, ...]:
-        """What the recordings are called where they were published; else numbers of episodes."""
-        if self.origin is not None:
-            return self.origin.episodes
-        return tuple(f"episode {number}" for number in range(len(self)))
 
     @property
     def content_hash(self) -> str:
