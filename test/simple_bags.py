@@ -103,14 +103,14 @@ def write_bag(
     return folder
 
 
-def commanded(seconds: float) -> list[Message]:
-    """The run, with joint states that are commanded: 0.1 s ahead, on another topic."""
+def commanded(seconds: float, ahead_s: float = 0.1) -> list[Message]:
+    """The run, with joint states that are commanded: some time ahead, on another topic."""
     messages = []
     for log_ns, topic, message in run(seconds):
         messages.append((log_ns, topic, message))
         if topic == RIG.topics.joint_states:
             elapsed = (log_ns - START) * 1e-9
-            messages.append((log_ns, "/told", joint_message(log_ns, elapsed + 0.1)))
+            messages.append((log_ns, "/told", joint_message(log_ns, elapsed + ahead_s)))
     return messages
 
 

@@ -40,6 +40,8 @@ class SimpleRecording:
         start, target = actions.unpack(self.hand_pose), actions.unpack(self.hand_target)
         self.action = actions.encode(start, target)
         self.object_visible = np.ones((count, 1), bool)
+        self.recording = np.arange(len(self.kind))
+        self.recording_names = tuple(f"take {number}" for number in self.recording)
 
     def frames(self, camera: str, episode: int | None = None) -> np.ndarray:
         assert camera == "head" and episode is None

@@ -71,6 +71,12 @@ def test_every_family_of_figures_is_in_the_report(report):
     assert contents["question"]["data"].startswith("24 episodes")
     table = (report / "figures.md").read_text()
     assert all(f"| **{family}** |" in table for family in figures)
+    for hand, found in contents["margins"].items():
+        assert f"path of the {hand} hand" in table
+        for name, nearer in found["nearer"].items():
+            difference = found["mean"][name] - found["mean"]["free dreams"]
+            assert nearer["margin"] == pytest.approx(difference)
+            assert nearer["interval"][0] <= nearer["margin"] <= nearer["interval"][1]
     for path in PICTURES:
         assert (report / path).read_bytes().startswith(b"\x89PNG")
 

@@ -31,12 +31,16 @@ def test_a_halved_velocity_limit_is_found_as_flips_of_that_reason(tmp_path, caps
     config = write_config(tmp_path / "models", text="planner: {candidates: 3, execute_steps: 2}\n")
     bag, out = write_bag(tmp_path / "bag"), tmp_path / "out"
     words = ["replay", str(bag), "--instruction", "lift both hands", "--out"]
-    assert main([*words, str(out / "first"), "--config", str(config)]) == 0
+    twice = ["replay", str(bag), *words[1:]]
+    assert main([*twice, str(out / "first"), "--config", str(config)]) == 0
     report = json.loads((out / "first" / "report.json").read_text())
-    (result,) = report["bags"]
+    result, again = report["bags"]
+    assert result["output_hash"] == again["output_hash"]
     distances = [c["foresight"]["dtw"][1] for c in result["cycles"] if "foresight" in c]
     assert report["paths"]["right"]["planned"] == pytest.approx(np.mean(distances))
-    assert "needs two bags" in (out / "first" / "report.html").read_text()
+    both = (out / "first" / "report.html").read_text()
+    assert "over all bags" in both and ">None<" not in both
+    assert all(f'href="#bag{i}"' in both and f'id="bag{i}"' in both for i in range(2))
     fastest = max(
         measured
         for cycle in result["cycles"]
@@ -58,8 +62,10 @@ def test_a_halved_velocity_limit_is_found_as_flips_of_that_reason(tmp_path, caps
 
     page = (out / "second" / "report.html").read_text()
     assert "Open loop" in page and "now rejected" in page
+    assert "over all bags" not in page and 'href="#bag' not in page  # there is but one
     assert 'src="http' not in page
 
     shutil.rmtree(out / "second" / "bags")
     assert main([*words, "--config", whole, "--against", whole]) == 0
     assert "no difference" in capsys.readouterr().out
+    assert "No candidate changed sides." in (out / "second" / "report.html").read_text()

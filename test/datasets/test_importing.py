@@ -126,6 +126,8 @@ def test_an_import_reads_joints_by_name_and_keeps_their_number(published, tmp_pa
 def test_phases_together_hold_every_recorded_row_once(published, tmp_path, robot) -> None:
     data = imported(published, tmp_path / "set", robot, dataclasses.replace(SMALL, phases=STRIDE))
     assert len(data) == 2 * STRIDE and len(set(data.seed)) == len(data)
+    assert list(data.recording) == [0] * STRIDE + [1] * STRIDE
+    assert data.recording_names == ("cans/0", "cans/3")
     ends = data.episode_offsets[STRIDE]
     rows = sorted(data.joint_position[:ends, 0])
     np.testing.assert_allclose(rows, sorted(recorded(robot, 0)[0][:, 0]), atol=1e-5)

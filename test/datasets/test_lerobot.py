@@ -90,6 +90,12 @@ def test_that_finishing_twice_changes_nothing(root):
     assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before
 
 
+def test_that_every_episode_recorded_here_is_a_recording_of_its_own(root):
+    data = LeRobotDataset(root)
+    np.testing.assert_array_equal(data.recording, np.arange(len(data)))
+    assert len(data.recording_names) == len(data)
+
+
 def test_that_arrays_are_read_only(root):
     with pytest.raises(ValueError, match="read-only"):
         LeRobotDataset(root).hand_pose[0, 0] = 1.0

@@ -77,7 +77,7 @@ def test_dreams_that_replaced_others_count_as_tried_and_leave_the_first_batch_co
 
 def test_a_frame_on_which_only_one_planned_is_where_they_part():
     found = compare([GOOD], [result(GOOD["cycles"][1])])
-    assert found["first_divergence"]["says"] == "only the first planned on this frame"
+    assert found["first_divergence"]["says"] == "only the old configuration planned on this frame"
     assert not found["same"]
 
 

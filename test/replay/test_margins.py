@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wm_planner.replay.margins import path_margins
+from wm_planner.replay.margins import COMMANDED, path_margins
 
 
 def bag(*plans: tuple[float, float]) -> dict:
@@ -38,6 +38,22 @@ def test_margins_are_told_hand_by_hand_and_swap_signs_with_the_sides(generator):
         assert one["margin"] == pytest.approx(expected)
         assert other["margin"] == pytest.approx(-expected)
         assert one["interval"][0] < one["margin"] < one["interval"][1]
+
+
+def test_bags_that_do_not_say_what_was_commanded_do_not_count_there():
+    def told(distances: tuple[float, float]) -> dict:
+        found = bag((0.01, 0.02))
+        mine = found["cycles"][0]["foresight"]
+        mine |= {"command_dtw": distances, "command_dtw_standing": (0.5, 0.7)}
+        return {**found, "cycles": [{"foresight": {**mine, "command_dtw_copying": (1.0, 1.0)}}]}
+
+    silent = bag((0.01, 0.02))
+    silent["cycles"][0]["foresight"]["command_dtw"] = None
+    found = path_margins([told((0.1, 0.3)), silent, told((0.2, 0.4))], COMMANDED)
+    assert found["left"]["bags"] == 2
+    assert found["right"]["planned"] == pytest.approx(0.35)
+    assert found["right"]["baselines"]["standing still"]["margin"] == pytest.approx(0.35)
+    assert path_margins([silent], COMMANDED) == {}
 
 
 def test_bags_without_plans_are_left_out_and_one_bag_has_no_interval():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from painted_rig import RIG, write_config
 from rosbags.rosbag2 import Writer
-from simple_bags import CAMERA, START, STORE, run, write_bag
+from simple_bags import CAMERA, START, STORE, commanded, run, write_bag
 
 from wm_planner.errors import ConfigurationError, DataError
 from wm_planner.messages.plans import plan_from_message
@@ -20,6 +20,7 @@ from wm_planner.replay.bag import Bag
 from wm_planner.replay.job import BAG, ReplayJob, replay_bag
 from wm_planner.replay.latency import LatencySettings
 from wm_planner.replay.output_bag import CANDIDATES, PLAN, PREVIEW, REPORT
+from wm_planner.replay.result import WORST
 
 LIFT = "lift both hands"
 SECOND = 1_000_000_000
@@ -60,6 +61,50 @@ def test_the_same_job_gives_the_same_hash_and_another_seed_another(tmp_path, job
     other = replay_bag(replace(job, folder=tmp_path / "other", seed=1))
     assert again["output_hash"] == result["output_hash"]
     assert other["output_hash"] != result["output_hash"]
+
+
+def test_plans_are_compared_with_what_was_commanded_too_where_the_bag_says_it(
+    tmp_path, job, result
+):
+    """Arms that are told where they are were told what they did; told more, they were told more."""
+    assert all(c["foresight"]["command_dtw"] is None for c in result["cycles"] if "foresight" in c)
+    standing = []
+    for ahead_s in (0.0, 1.0, 3.0):
+        bag = write_bag(tmp_path / f"told {ahead_s}", commanded(2.0, ahead_s))
+        told = replay_bag(replace(job, bag=bag, folder=tmp_path / f"out {ahead_s}"))
+        assert told["output_hash"] == result["output_hash"]  # nothing but a yardstick
+        found = [c["foresight"] for c in told["cycles"] if "foresight" in c]
+        assert found
+        if not ahead_s:
+            for kind in ("", "_standing", "_copying"):
+                to_both = [[one[f"{of}dtw{kind}"] for one in found] for of in ("", "command_")]
+                np.testing.assert_allclose(*to_both, atol=5e-4)
+        standing.append(np.mean([one["command_dtw_standing"] for one in found]))
+    assert standing[0] < standing[1] < standing[2]
+
+
+def test_damaged_commands_are_counted_and_the_others_used(tmp_path, job):
+    def damage(message):
+        log_ns, topic, content = message
+        if topic == "/told" and log_ns < START + SECOND // 2:
+            content = replace(content, position=content.position * np.nan)
+        return log_ns, topic, content
+
+    bag = write_bag(tmp_path / "told", commanded(2.0), change=damage)
+    told = replay_bag(replace(job, bag=bag, folder=tmp_path / "out"))
+    assert sum(count for why, count in told["dropped"].items() if why.startswith("/told")) == 25
+    known = [c["foresight"]["command_dtw"] for c in told["cycles"] if "foresight" in c]
+    assert known[0] is None and all(one is not None for one in known[2:])
+
+
+def test_a_plan_that_is_worst_in_two_ways_is_shown_once(job, result):
+    moments = result["moments"]
+    assert len({moment["seconds"] for moment in moments}) == len(moments)
+    kinds = [kind for moment in moments for kind in moment["kinds"]]
+    assert kinds.count("dream") == kinds.count("path") == WORST
+    for moment in moments:
+        assert (job.folder / moment["picture"]).exists()
+        assert moment["steps"][0] == 1 and moment["steps"][-1] == len(moment["planned"]) - 1
 
 
 def test_storage_and_compression_of_pictures_do_not_change_the_hash(tmp_path, job, result):
@@ -168,7 +213,26 @@ def test_a_recorded_plan_that_differs_is_found_and_what_differs_is_named(tmp_pat
         )
     )
     assert other["recorded"]["identical"] == 0
+    assert other["recorded"]["other_model"] is None
     assert "plan dream" in other["recorded"]["differing"][0]["fields"]
+
+
+def test_a_plan_that_another_model_made_is_said_to_be_of_another_model(
+    tmp_path, job, result, monkeypatch
+):
+    recorded = recorded_by_a_planner(tmp_path / "bag", job, result, busy_s=0.05)
+    read = plan_from_message
+    monkeypatch.setattr(
+        "wm_planner.replay.recorded_match.plan_from_message",
+        lambda *parts: replace(read(*parts), bundle_hash="f" * 64),
+    )
+    latency = LatencySettings(latency="recorded")
+    other = replay_bag(
+        replace(job, bag=recorded, folder=tmp_path / "again", instruction=None, latency=latency)
+    )
+    found = other["recorded"]
+    assert found["identical"] == 0 and found["other_model"]["recorded"] == "f" * 64
+    assert found["other_model"]["replayed"] != "f" * 64
 
 
 def test_a_bag_of_another_version_is_replayed_and_what_it_lacks_counts_as_differing(

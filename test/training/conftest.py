@@ -32,6 +32,7 @@ def make_source(episodes: int = 8, length: int = 12) -> EpisodeSource:
         task=["pick_lift" if k in ("expert", "failure") else k for k in kinds],
         kind=kinds,
         success=np.array([k == "expert" for k in kinds]),
+        recording=np.arange(episodes),
     )
 
 

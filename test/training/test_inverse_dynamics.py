@@ -179,7 +179,7 @@ def test_after_calibration_the_intervals_hold_on_other_episodes(shared):
         parameter.zero_()
     # The network knows the middle of the targets and is off by far in how sure it is.
     model.mean.copy_(torch.from_numpy(data.hand_pose[0]))
-    aside = set_aside(400, seed=0, share=0.5)
+    aside = set_aside(np.arange(400), seed=0, share=0.5)
     stated = calibrate(model, {"real": (data, aside)}, horizon)
     assert set(stated) == {f"real frames, {p}" for p in ("positions", "rotations", "widths")}
     assert all(87 < share < 93 for share in stated.values()), stated
@@ -199,6 +199,25 @@ def test_after_calibration_the_intervals_hold_on_other_episodes(shared):
     share = np.mean(inside, axis=(0, 1, 2))
     assert 0.86 < share[[0, 1, 2, 10, 11, 12]].mean() < 0.94
     assert 0.86 < share[[9, 19]].mean() < 0.94
+
+
+def test_recordings_are_set_aside_whole_whatever_number_of_episodes_is_made_of_each():
+    recordings = np.arange(300)
+    alone = set_aside(recordings, seed=4, share=0.2)
+    assert 0.1 < alone.mean() < 0.3
+    for phases in (2, 6):
+        several = set_aside(np.repeat(recordings, phases), seed=4, share=0.2)
+        np.testing.assert_array_equal(
+            several.reshape(-1, phases), np.repeat(alone[:, None], phases, 1)
+        )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_of_a_few_recordings_one_is_set_aside_but_never_all_of_a_single_one(seed):
+    few = set_aside(np.repeat(np.arange(3), 4), seed, share=0.03)
+    assert few.sum() >= 4 and not few.all()
+    assert not set_aside(np.arange(3), seed, share=0.0).any()
+    assert not set_aside(np.zeros(5, int), seed, share=0.03).any()
 
 
 def test_calibration_without_episodes_leaves_the_network_as_it_is():

@@ -25,6 +25,17 @@ def test_joined_data_sets_keep_every_frame_in_its_episode(source):
     np.testing.assert_array_equal(both.hand_target[count:], source.hand_target)
 
 
+def test_recordings_of_joined_data_sets_stay_apart(source):
+    """Several episodes of one recording belong together, those of two data sets never do."""
+    pairs = np.arange(len(source.kind)) // 2
+    source = dataclasses.replace(source, object_names=("cube", "bar"))
+    joined = EpisodeSource.joined([dataclasses.replace(source, recording=pairs), source, source])
+    first, second, third = np.split(joined.recording, 3)
+    np.testing.assert_array_equal(first, pairs)
+    assert len({*first}) == len(pairs) / 2 and len({*second}) == len({*third}) == len(pairs)
+    assert not {*first} & {*second} and not {*second} & {*third} and not {*first} & {*third}
+
+
 def test_stacked_frames_read_like_one_array(source):
     parts = [source.frames[:10], source.frames[10:13], source.frames[13:]]
     stacked = StackedFrames(parts)

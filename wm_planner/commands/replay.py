@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from wm_planner.commands.replay_report.build import write_reports
     from wm_planner.replay.comparison import compare
     from wm_planner.replay.many import output_hash, replay_many
-    from wm_planner.replay.margins import path_margins
+    from wm_planner.replay.margins import COMMANDED, path_margins
 
     if args.workers is None and args.ray_address is None:
         args.workers = 1
@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
         "open_loop": True,
         "output_hash": output_hash(first),
         "paths": path_margins(first),
+        "command_paths": path_margins(first, COMMANDED),
         "bags": first,
     }
     if against:
@@ -132,6 +133,8 @@ def _tell(out: Path, report: dict[str, Any], failed: list[Result]) -> None:
         same = ""
         if recorded["compared"]:
             same = f", {recorded['identical']} of {recorded['compared']} as recorded to the bit"
+        if recorded["other_model"]:
+            same += " (recorded with another world model)"
         print(
             f"{result['bag']}: {result['plans']} plans in {result['planning_cycles']} cycles{same}"
         )

@@ -31,6 +31,9 @@ class LeRobotDataset:
         cameras: Camera name to image (height, width), [px].
         episode_offsets: Shape (E + 1,), int64.
         origin: Where the episodes come from; None where they were recorded here.
+        recording: Which recording each episode was made of, counted from 0: several where an import
+            made several of each, else as many as episodes. Shape (E,), int64.
+        recording_names: What they are called where they were published; else numbers of episodes.
         joint_names: Names of the D arm joints.
         joint_position: Shape (F, D), [rad].
         joint_velocity: Shape (F, D), [rad/s].
@@ -81,6 +84,10 @@ class LeRobotDataset:
         self.joint_names: tuple[str, ...] = tuple(features["observation.state"]["names"])
         self.origin = read_origin(self.root)
         self._read_episodes(info)
+        phases = self.origin.phases if self.origin else 1
+        self.recording = _frozen(np.arange(len(self)) // phases)
+        numbers = (f"episode {number}" for number in range(len(self)))
+        self.recording_names = self.origin.episodes if self.origin else tuple(numbers)
         self._read_frames(info)
 
     def __len__(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,11 @@ from wm_planner.open_loop.figures import Figure
 from wm_planner.open_loop.models import Models, Reader, window_sizes
 from wm_planner.open_loop.object_figures import Dreamed, Frames, object_figures
 from wm_planner.open_loop.picture_figures import Curves, Perceptual, picture_figures
+from wm_planner.open_loop.recording_margins import (
+    COPIED,
+    paths_without_dreams,
+    recording_margins,
+)
 from wm_planner.open_loop.steering import GRID, CrossSwap, cross_swap, ratio_figures, task_figures
 from wm_planner.open_loop.windows import (
     Recording,
@@ -55,6 +61,7 @@ class OpenLoopResult:
 
     Attributes:
         figures: in the order of the table.
+        margins: of free dreams' paths, see `recording_margins`.
         curves: of the pictures, by frame.
         calibration: coverage by source and part of the action.
         object_errors: mm, by object and case.
@@ -65,6 +72,7 @@ class OpenLoopResult:
     """
 
     figures: list[Figure]
+    margins: dict[str, Any]
     curves: Curves
     calibration: dict[str, dict[str, np.ndarray]]
     object_errors: dict[str, dict[str, np.ndarray]]
@@ -114,6 +122,7 @@ def evaluate_models(
         notes.append("no wrong task: the dataset has only one, and it was asked for instead")
     return OpenLoopResult(
         figures=[*shown, *steered, *commands, *objects],
+        margins=_margins(recording, windows, dreams, read),
         curves=curves,
         calibration=calibration,
         object_errors=object_errors,
@@ -171,6 +180,21 @@ def _command_figures(
     figures += path_figures(windows, targets, chosen)
     stated, curves = calibration_figures(windows, {"real frames": real, ACTED: acted})
     return figures + stated, curves
+
+
+def _margins(
+    recording: Recording, windows: Windows, dreams: Dreams, read: Reader
+) -> dict[str, Any]:
+    asked = np.flatnonzero(windows.asked)
+    if not len(asked):
+        return {}
+    some, newest = windows.take(asked), dreams.newest[asked]
+    copied = np.repeat(newest[:, None], some.horizon, axis=1)
+    return recording_margins(
+        some, read(some, dreams.free[asked, 0], newest).targets.position,
+        {**paths_without_dreams(some), COPIED: read(some, copied, newest).targets.position},
+        recording.recording[some.episode], recording.recording_names, read.seed,
+    )  # fmt: skip
 
 
 def _steering_figures(

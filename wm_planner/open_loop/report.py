@@ -18,6 +18,7 @@ from wm_planner.open_loop.plots import (
     pictures_by_frame,
     strips_plot,
 )
+from wm_planner.open_loop.recording_margins import margins_table
 
 DPI = 110
 
@@ -35,6 +36,7 @@ def table(result: OpenLoopResult, question: Mapping[str, Any]) -> str:
             *(f"- note: {note}" for note in result.notes),
             "",
             as_table(result.figures),
+            margins_table(result.margins),
         ]
     )
 
@@ -46,6 +48,7 @@ def write_report(folder: Path, result: OpenLoopResult, question: Mapping[str, An
         "question": dict(question),
         "notes": result.notes,
         "figures": as_json(result.figures),
+        "margins": result.margins,
         "curves": _rounded(result.curves),
     }
     files = {

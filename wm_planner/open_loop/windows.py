@@ -39,6 +39,8 @@ class Recording(Protocol):
     instruction: np.ndarray
     kind: np.ndarray
     success: np.ndarray
+    recording: np.ndarray
+    recording_names: tuple[str, ...]
 
     def frames(self, camera: str, episode: int | None = None) -> np.ndarray:
         """Images of a camera, shape (F, h, w, 3) or those of one episode, uint8."""
@@ -53,6 +55,7 @@ class Windows:
         at: shape (B, T + H), numbers of the frames in the recording.
         seen: B windows as the planner would see them.
         hand_pose: shape (B, 20), packed measured poses at the newest past frame.
+        pose_before: the same a frame earlier; the same frame where T is 1.
         targets: shape (B, H, 20), packed poses commanded for each future frame.
         episode: shape (B,).
         task: shape (B,), str.
@@ -65,6 +68,7 @@ class Windows:
     at: np.ndarray
     seen: tuple[ObservationWindow, ...]
     hand_pose: np.ndarray
+    pose_before: np.ndarray
     targets: np.ndarray
     episode: np.ndarray
     task: np.ndarray
@@ -158,6 +162,7 @@ def windows_at(
         at=at,
         seen=tuple(_seen(recording, sizes, row, cut[i]) for i, row in enumerate(at)),
         hand_pose=recording.hand_pose[at[:, sizes.context - 1]],
+        pose_before=recording.hand_pose[at[:, max(sizes.context - 2, 0)]],
         targets=recording.hand_target[commanded],
         episode=episode,
         task=recording.task[episode],

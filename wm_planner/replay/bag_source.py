@@ -18,11 +18,10 @@ from wm_planner.messages.images import (
     image_from_compressed,
     image_from_message,
 )
-from wm_planner.messages.plans import command_from_message
-from wm_planner.messages.topic_names import COMMAND_TOPIC, PLAN_TOPIC, SUCCESS_TOPIC
-from wm_planner.observing.joint_reader import JointReader
+from wm_planner.messages.topic_names import PLAN_TOPIC, SUCCESS_TOPIC
 from wm_planner.replay.bag import COMPRESSED_IMAGE, IMAGE, JOINT_STATE, Bag, Record
 from wm_planner.replay.inspection import camera_topic
+from wm_planner.replay.recorded_commands import CommandReader, find_commands
 from wm_planner.replay.recorded_run import Pursuit, find_topic, read_recorded_run
 from wm_planner.robot.robot_model import RobotModel
 
@@ -74,18 +73,15 @@ class BagSource:
         self.name = path.resolve().stem
         self._path, self._robot, self._instruction = path, robot, instruction
         self._notes: list[str] = []
-        self._reader = JointReader(robot.rig)
         with Bag(path) as bag:
+            self._reader = CommandReader(bag, robot)
             self._types = dict(bag.topics)
             self._cameras = {n: self._camera(n, topic) for n, topic in cameras.items()}
             self._states = robot.rig.topics.joint_states
             if bag.topics.get(self._states) != JOINT_STATE:
                 held = ", ".join(sorted(bag.topics)) or "nothing"
                 raise DataError(f"has no joint states on {self._states}; it has {held}")
-            self._commands = commands or find_topic(
-                bag.topics, COMMAND_TOPIC, "wm_planner/msg/Command"
-            )
-            self._commands = self._commands or self._commanding(bag)
+            self._commands = commands or find_commands(bag, robot)
             self._pursuits = read_recorded_run(bag).pursuits or (WHOLE,)
             self._successes: list[tuple[int, bool]] = []
             self._heard = self._listen(bag)
@@ -133,17 +129,6 @@ class BagSource:
             raise DataError(f"has no pictures on {wanted}; it has {', '.join(there) or 'none'}")
         return found
 
-    def _commanding(self, bag: Bag) -> str | None:
-        """The one other topic that names all of the robot's joints, if there is one."""
-        wanted, found = set(self._robot.rig.message_joint_names), []
-        for topic, kind in sorted(bag.topics.items()):
-            if kind != JOINT_STATE or topic == self._states:
-                continue
-            first = next(bag.records([topic]), None)
-            if first is not None and wanted <= set(bag.unpack(first).name):
-                found.append(topic)
-        return found[0] if len(found) == 1 else None
-
     def _listen(self, bag: Bag) -> dict[str, _Heard]:
         """Read everything but pixels."""
         success = find_topic(bag.topics, SUCCESS_TOPIC, "std_msgs/msg/Bool")
@@ -155,11 +140,13 @@ class BagSource:
             for record in bag.records(topics):
                 heard[record.topic].count += 1
                 try:
-                    message = bag.unpack(record)
                     if record.topic == success:
-                        self._successes.append((record.log_ns, bool(message.data)))
-                        continue
-                    self._take(heard[record.topic], record, message, record.topic in pictures)
+                        self._successes.append((record.log_ns, bool(bag.unpack(record).data)))
+                    elif record.topic in pictures:
+                        self._see(heard[record.topic], record, bag.unpack(record))
+                    else:
+                        stamp_ns, values = self._reader.read(record)
+                        _take(heard[record.topic], record, stamp_ns, values)
                 except DataError as error:
                     bad[f"{record.topic}: {error}"[:160]] += 1
         except DataError as error:
@@ -167,23 +154,11 @@ class BagSource:
         self._notes += [f"{count} messages left out: {why}" for why, count in bad.items()]
         return heard
 
-    def _take(self, heard: _Heard, record: Record, message: Any, picture: bool) -> None:
-        values: tuple[np.ndarray, ...] = ()
-        if record.type == "wm_planner/msg/Command":
-            command = command_from_message(message, self._robot.joint_names)
-            values = command.joint_position, command.joint_velocity, command.gripper_width
-            stamp_ns = command.stamp_ns
-        elif picture:
-            stamp_ns = to_ns(message.header.stamp)
-            check = check_compressed if record.type == COMPRESSED_IMAGE else image_from_message
-            check(message)
-        else:
-            sample = self._reader.read(message)
-            values, stamp_ns = (sample.position, sample.velocity, sample.width), sample.stamp_ns
-        heard.log_ns.append(record.log_ns)
-        heard.stamp_ns.append(stamp_ns or record.log_ns)
-        heard.values.append(values)
-        heard.number.append(heard.count - 1)
+    @staticmethod
+    def _see(heard: _Heard, record: Record, message: Any) -> None:
+        check = check_compressed if record.type == COMPRESSED_IMAGE else image_from_message
+        check(message)
+        _take(heard, record, to_ns(message.header.stamp), ())
 
     def _rows(self, topic: str, pursuit: Pursuit, notes: list[str]) -> np.ndarray:
         """Messages of a goal whose stamps are newer than those before, shape (N,)."""
@@ -222,3 +197,10 @@ class BagSource:
                         yield (image_from_compressed if compressed else image_from_message)(message)
 
         return Pictures(stamps, read)
+
+
+def _take(heard: _Heard, record: Record, stamp_ns: int, values: tuple[np.ndarray, ...]) -> None:
+    heard.log_ns.append(record.log_ns)
+    heard.stamp_ns.append(stamp_ns or record.log_ns)
+    heard.values.append(values)
+    heard.number.append(heard.count - 1)

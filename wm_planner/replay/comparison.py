@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wm_planner.replay.intervals import mean_interval
+from wm_planner.open_loop.intervals import mean_interval
 from wm_planner.replay.many import Result
 
 STAGES = ("dreams", "actions", "trajectories", "verdicts", "scores", "regeneration", "choice")
@@ -78,8 +78,9 @@ def _divergence(one: Result, other: Result) -> dict[str, Any] | None:
         before, after = stages[stamp]
         at = {"bag": one["bag"], "stamp_ns": stamp, "seconds": (stamp - one["begin_ns"]) * 1e-9}
         if before is None or after is None:
-            which = "second" if before is None else "first"
-            return {**at, "stage": "schedule", "says": f"only the {which} planned on this frame"}
+            which = "new" if before is None else "old"
+            says = f"only the {which} configuration planned on this frame"
+            return {**at, "stage": "schedule", "says": says}
         stage = next((name for name in STAGES if before[name] != after[name]), None)
         if stage is not None:
             return {**at, "stage": stage, "says": f"the {stage} differ"}

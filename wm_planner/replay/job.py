@@ -28,6 +28,7 @@ from wm_planner.replay.moments import write_moments
 from wm_planner.replay.output_bag import OutputBag
 from wm_planner.replay.pictures_ahead import with_pictures
 from wm_planner.replay.pipeline import BagTopics, Look, Pipeline, find_topics
+from wm_planner.replay.recorded_commands import CommandListener
 from wm_planner.replay.recorded_match import RecordedMatch
 from wm_planner.replay.recorded_run import Assignment, RecordedRun, read_recorded_run
 from wm_planner.replay.result import ResultBuilder, number
@@ -36,7 +37,7 @@ from wm_planner.types import ObservationWindow, Plan
 RESULT, BAG = "result.json", "bag"
 CLOCK_SAMPLES = 20
 OTHER_CLOCK_NS = 500_000_000  # stamps this far from the time of recording are another clock's
-FORMAT = 1  # of result.json
+FORMAT = 2  # of result.json
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
         match = RecordedMatch(bag, stack.robot.joint_names)
         result, foresight = ResultBuilder(), ForesightObserver(stack)
         latency = _latency(job, run)
+        offset_ns = _clock_offset_ns(bag, topics)
+        commands = CommandListener(bag, stack.robot, offset_ns)
 
         def observed(window: ObservationWindow) -> None:
             for one in foresight.observed(window):
@@ -134,7 +137,7 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
             _assignments(job, run, stack),
             latency,
             job.seed,
-            _clock_offset_ns(bag, topics),
+            offset_ns,
             observed,
         )
         with OutputBag(folder / BAG, bag, stack, job.copy) as output:
@@ -149,11 +152,14 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
                     foresight.planned(look.report.plan, look.window)
 
             heard = {*topics.all, *match.topics}
-            records = bag.records(None if job.copy else heard)
+            wanted = {*heard, *commands.topics}
+            records = bag.records(None if job.copy else wanted)
             for record, picture in with_pictures(bag, records, topics.pictures):
                 result.heard(record.log_ns)
                 output.copy(record)
                 match.hear(record)
+                if (command := commands.hear(record)) is not None:
+                    foresight.commanded(*command)
                 if record.topic in heard:
                     for look in pipeline.take(record, picture):
                         took(look)
@@ -177,7 +183,7 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
         "latency": dataclasses.asdict(job.latency),
         "seed": job.seed,
         "ends": pipeline.ends,
-        "dropped": pipeline.dropped,
+        "dropped": {**pipeline.dropped, **commands.dropped},
         "recorded": _told(match),
         "moments": moments,
     }
@@ -234,10 +240,11 @@ def _clock_offset_ns(bag: Bag, topics: BagTopics) -> int:
 
 def _told(match: RecordedMatch) -> dict[str, Any]:
     """Recorded against replayed plans, for the result."""
-    unlike = [m for m in match.matches if m.differing]
+    unlike, models = [m for m in match.matches if m.differing], match.other_model
     return {
         "compared": len(match.matches),
         "identical": len(match.matches) - len(unlike),
+        "other_model": models and {"recorded": models[0], "replayed": models[1]},
         "only_recorded": len(match.only_recorded),
         "only_replayed": len(match.only_replayed),
         "differing": [

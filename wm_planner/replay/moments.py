@@ -18,16 +18,26 @@ GAP = 4  # px between pictures
 
 
 def write_moments(folder: Path, result: ResultBuilder, stack: Stack) -> list[dict[str, Any]]:
-    """Write a PNG for each of the worst plans; returns what is needed to show them."""
-    moments = []
+    """Write a PNG for each of the worst plans; returns what is needed to show them.
+
+    A plan that is among the worst in both ways is shown once.
+    """
+    moments: list[dict[str, Any]] = []
+    shown: dict[int, dict[str, Any]] = {}
     for kind in ("dream", "path"):
         for rank, foresight in enumerate(result.worst(kind)):
+            if foresight.stamp_ns in shown:
+                shown[foresight.stamp_ns]["kinds"].append(kind)
+                continue
             name = f"worst_{kind}_{rank + 1}.png"
-            strip(foresight, stack).save(folder / name)
+            steps = strip_steps(foresight)
+            strip(foresight, steps, stack).save(folder / name)
             moments.append(
                 {
-                    "kind": kind,
+                    "kinds": [kind],
                     "picture": name,
+                    "steps": [int(step) + 1 for step in steps],
+                    "step_s": foresight.step_s,
                     "plan_id": foresight.plan_id,
                     "seconds": (foresight.stamp_ns - result.begin_ns) * 1e-9,
                     "dream_error": max(foresight.dream_error, default=None),
@@ -38,12 +48,17 @@ def write_moments(folder: Path, result: ResultBuilder, stack: Stack) -> list[dic
                     "alignment": foresight.alignment,
                 }
             )
+            shown[foresight.stamp_ns] = moments[-1]
     return moments
 
 
-def strip(foresight: Foresight, stack: Stack) -> Image.Image:
+def strip_steps(foresight: Foresight) -> np.ndarray:
+    """Return which rows of a dream are shown, evenly chosen from the first to the last."""
+    return np.unique(np.linspace(0, foresight.steps - 1, SHOWN).round().astype(int))
+
+
+def strip(foresight: Foresight, steps: np.ndarray, stack: Stack) -> Image.Image:
     """Return two rows of pictures, the dream's above the camera's; black where no frame came."""
-    steps = np.unique(np.linspace(0, foresight.steps - 1, SHOWN).round().astype(int))
     dreamed = stack.world_model.decode(foresight.dream[steps].astype(np.float32))
     _, height, width, _ = dreamed.shape
     across = len(steps) * (width + GAP) - GAP

@@ -29,11 +29,14 @@ class Match:
         stamp_ns: of the frame.
         differing: names of what is not the same to the last bit; empty where all is.
         largest: largest absolute difference of numbers, by name; of those that differ.
+        models: hashes of the world models of the recorded and the replayed plan; None unless both
+            made one.
     """
 
     stamp_ns: int
     differing: tuple[str, ...]
     largest: dict[str, float]
+    models: tuple[str, str] | None
 
 
 class RecordedMatch:
@@ -65,6 +68,12 @@ class RecordedMatch:
         """What has to be heard for it."""
         return [topic for topic in (self._report_topic, self._plan_topic) if topic is not None]
 
+    @property
+    def other_model(self) -> tuple[str, str] | None:
+        """Hashes of both world models where a plan was recorded with another; else None."""
+        pairs = (match.models for match in self.matches)
+        return next((pair for pair in pairs if pair is not None and pair[0] != pair[1]), None)
+
     def hear(self, record: Record) -> None:
         """Take a recorded plan or report; others are ignored."""
         if record.topic == self._plan_topic:
@@ -92,10 +101,14 @@ class RecordedMatch:
     def _pair(self, stamp_ns: int) -> None:
         if stamp_ns in self._recorded and stamp_ns in self._replayed:
             recorded, plan = self._recorded.pop(stamp_ns), self._plans.pop(stamp_ns, None)
-            fields = list(_fields(recorded, plan, self._replayed.pop(stamp_ns)))
+            report = self._replayed.pop(stamp_ns)
+            fields = list(_fields(recorded, plan, report))
             unlike = [(name, one, other) for name, one, other in fields if not _same(one, other)]
             largest = {name: _distance(one, other) for name, one, other in unlike}
-            self.matches.append(Match(stamp_ns, tuple(largest), largest))
+            models = None
+            if plan is not None and isinstance(report.plan, Plan):
+                models = plan.bundle_hash, report.plan.bundle_hash
+            self.matches.append(Match(stamp_ns, tuple(largest), largest, models))
 
 
 def _fields(recorded: Any, plan: Plan | None, report: PlanReport) -> Iterator[tuple[str, Any, Any]]:

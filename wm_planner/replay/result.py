@@ -16,6 +16,10 @@ from wm_planner.replay.foresight import Foresight
 from wm_planner.replay.pipeline import Look
 from wm_planner.types import NoPlan, Plan
 
+DISTANCES = (
+    *("dtw", "dtw_standing", "dtw_copying"),
+    *("command_dtw", "command_dtw_standing", "command_dtw_copying"),
+)
 WORST = 3  # plans of each kind that are shown with pictures
 
 
@@ -61,7 +65,7 @@ class ResultBuilder:
         """Take a plan's comparison with what came."""
         cycle = self._cycles.get(foresight.stamp_ns)
         if cycle is not None:
-            names = ("steps", "distance", "standing", "dtw", "dtw_standing", "dtw_copying")
+            names = ("steps", "distance", "standing", *DISTANCES)
             told = {name: getattr(foresight, name) for name in names}
             errors = {
                 name: list(getattr(foresight, name)) for name in ("dream_error", "copy_error")

@@ -45,9 +45,23 @@ class _Read:
     wanted: np.ndarray
 
 
-def set_aside(episodes: int, seed: int, share: float) -> np.ndarray:
-    """Choose the episodes that inverse dynamics is calibrated on, shape (E,), bool."""
-    return np.random.default_rng([seed, 17]).random(episodes) < share
+def set_aside(recording: np.ndarray, seed: int, share: float) -> np.ndarray:
+    """Choose the episodes that inverse dynamics is calibrated on: recordings as a whole.
+
+    Args:
+        recording: of each episode, shape (E,), whole numbers from 0 on.
+        seed: of the choice.
+        share: of the recordings, on average; above 0 it is at least one of several.
+
+    Returns:
+        Shape (E,), bool.
+    """
+    drawn = np.random.default_rng([seed, 17]).random(int(recording.max()) + 1)
+    chosen = drawn < share
+    if share > 0 and not chosen.any() and len(drawn) > 1:
+        chosen[drawn.argmin()] = True
+    picked: np.ndarray = chosen[recording]
+    return picked
 
 
 @torch.no_grad()

@@ -128,7 +128,7 @@ def made(run: Run, name: str) -> Split:
 
 def _aside(run: Run) -> np.ndarray:
     s = run.settings
-    return set_aside(len(run.source.offsets) - 1, s.seed, s.calibration_share)
+    return set_aside(run.source.recording, s.seed, s.calibration_share)
 
 
 def _drawer(run: Run, sequences: FrameSequences, aside: np.ndarray) -> WindowDrawer:

@@ -52,6 +52,8 @@ class EpisodeSource:
         task: E task names.
         kind: E of expert, recovery, failure, play, stills, planner.
         success: Shape (E,), bool.
+        recording: Which recording each episode was made of, shape (E,), int. Episodes of one show
+            the same scene and motion, so what one has taught is no news to the others.
         object_names: M names; empty where nobody needs them.
     """
 
@@ -66,6 +68,7 @@ class EpisodeSource:
     task: Sequence[str]
     kind: Sequence[str]
     success: np.ndarray
+    recording: np.ndarray
     object_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -75,7 +78,7 @@ class EpisodeSource:
             if len(getattr(self, name)) != count:
                 raise DataError(f"{name}: got {len(getattr(self, name))} rows, expected {count}")
         episodes = len(self.offsets) - 1
-        for name in ("instruction", "task", "kind", "success"):
+        for name in ("instruction", "task", "kind", "success", "recording"):
             if len(getattr(self, name)) != episodes:
                 raise DataError(f"{name}: got {len(getattr(self, name))}, expected {episodes}")
         if episodes < 1 or self.offsets[0] != 0 or self.offsets[-1] != count:
@@ -96,6 +99,7 @@ class EpisodeSource:
             task=[str(text) for text in dataset.task],
             kind=[str(text) for text in dataset.kind],
             success=dataset.success,
+            recording=dataset.recording,
             object_names=tuple(dataset.object_names),
         )
 
@@ -114,6 +118,7 @@ class EpisodeSource:
             position[rows, column] = source.object_position
             visible[rows, column] = source.object_visible
         offsets = [s.offsets[:-1] + start for s, start in zip(sources, starts[:-1], strict=True)]
+        recordings = np.cumsum([0, *(source.recording.max() + 1 for source in sources[:-1])])
         return EpisodeSource(
             frames=StackedFrames([source.frames for source in sources]),
             hand_pose=np.concatenate([source.hand_pose for source in sources]),
@@ -126,5 +131,8 @@ class EpisodeSource:
             task=[text for source in sources for text in source.task],
             kind=[text for source in sources for text in source.kind],
             success=np.concatenate([source.success for source in sources]),
+            recording=np.concatenate(
+                [s.recording + before for s, before in zip(sources, recordings, strict=True)]
+            ),
             object_names=names,
         )

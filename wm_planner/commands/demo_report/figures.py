@@ -14,14 +14,15 @@ from matplotlib.ticker import MaxNLocator
 
 from wm_planner.commands.demo_report.recording import Recording
 
-SIZE = (9.0, 2.8)  # inches
+SIZE = (9.0, 3.0)  # inches
+PLANS = "0.85"  # lines at the times of plans
 CHOSEN, ACCEPTED, REJECTED = "#1f77b4", "#9ecae1", "#d62728"
 STAGE_COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#b07aa1", "#9c755f", "#76b7b2")
 
 
 def value_over_time(run: Recording) -> str:
     """The model's belief that the goal is reached, plans, and what physics says."""
-    figure, axes = new_figure("value over time", "s", "value")
+    figure, axes = new_figure("value over time", "s after the recording begins", "value")
     begin = run.start_ns
     times = [(stamp - begin) * 1e-9 for stamp, _ in run.progress]
     axes.plot(times, [m.value for _, m in run.progress], color=CHOSEN, label="value")
@@ -30,7 +31,7 @@ def value_over_time(run: Recording) -> str:
         axes.axhline(limit, color="grey", linestyle="--", label="counts as reached")
     for index, plan in enumerate(run.plans):
         label = "plan sent" if index == 0 else None
-        axes.axvline((plan.sent_ns - begin) * 1e-9, color="0.85", zorder=0, label=label)
+        axes.axvline((plan.sent_ns - begin) * 1e-9, color=PLANS, zorder=0, label=label)
     done = np.array([value for _, value in run.success], bool)
     if done.any():
         seconds = np.array([(stamp - begin) * 1e-9 for stamp, _ in run.success])
@@ -38,7 +39,7 @@ def value_over_time(run: Recording) -> str:
         axes.fill_between(
             seconds, low, high, where=done, color="#59a14f", alpha=0.2, label="done, says physics"
         )
-    axes.legend(loc="upper left", fontsize=8)
+    legend_below(figure)
     return to_svg(figure)
 
 
@@ -66,14 +67,13 @@ def candidates_by_plan(run: Recording) -> str:
     counts.set_ylim(0, max([*rejected, 1]) * 3)
     for axis in (axes.xaxis, counts.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
-    if labels:
-        axes.legend(loc="upper left", fontsize=8)
+    legend_below(figure)
     return to_svg(figure)
 
 
 def verdicts_by_reason(run: Recording) -> str:
     """How often each limit rejected a candidate, and how near to it the accepted ones came."""
-    figure, (left, right) = new_pair("rejected candidates", "measured / limit")
+    figure, (left, right) = new_pair("rejected candidates", "accepted ones: measured / limit")
     rejected: Counter[str] = Counter()
     shares: dict[str, list[float]] = {}
     for verdict in (verdict for _, report in run.reports for verdict in report.verdicts):
@@ -81,22 +81,35 @@ def verdicts_by_reason(run: Recording) -> str:
         rejected[verdict.reason] += int((~accepted).sum())
         measured = np.asarray(verdict.measured, float)[accepted]
         if verdict.limit > 0:
-            shares.setdefault(verdict.reason, []).extend(measured / verdict.limit)
-    names = sorted(rejected)
-    left.barh(range(len(names)), [rejected[name] for name in names], color=REJECTED)
-    left.set_yticks(range(len(names)), [name.lower().replace("_", " ") for name in names])
-    left.set_xlim(0, max([*rejected.values(), 1]))
-    left.xaxis.set_major_locator(MaxNLocator(integer=True))
-    positive = [name for name in names if shares.get(name)]
+            # Below 0 is well within: how well does not matter.
+            share = np.maximum(measured / verdict.limit, 0.0)
+            shares.setdefault(verdict.reason, []).extend(share)
+    _bars(left, {name: count for name, count in rejected.items() if count})
+    positive = [name for name in sorted(rejected) if shares.get(name)]
     if positive:
         right.boxplot(
             [shares[name] for name in positive],
             orientation="horizontal",
-            tick_labels=[name.lower().replace("_", " ") for name in positive],
+            tick_labels=[in_words(name) for name in positive],
             showfliers=False,
         )
     right.axvline(1.0, color=REJECTED, linestyle="--")
+    right.set_xlim(left=-0.03)
     return to_svg(figure)
+
+
+def _bars(axes: Axes, counts: dict[str, int]) -> None:
+    """Bars with their numbers, the longest on top; a sentence where there is none."""
+    if not counts:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "none was rejected", ha="center", va="center", color="0.4")
+        return
+    names = sorted(counts, key=lambda name: (counts[name], name))
+    bars = axes.barh([in_words(name) for name in names], [counts[n] for n in names], color=REJECTED)
+    axes.bar_label(bars, padding=3, fontsize=8)
+    axes.set_xlim(0, 1.12 * max(counts.values()))
+    axes.set_ylim(-0.8, max(len(names), 3) - 0.2)  # a single bar is no wall
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def latency_by_stage(run: Recording) -> str:
@@ -109,9 +122,8 @@ def latency_by_stage(run: Recording) -> str:
         colour = STAGE_COLOURS[index % len(STAGE_COLOURS)]
         axes.bar(range(len(times)), times, bottom=bottom, label=stage, color=colour)
         bottom = bottom + times
-    if stages:
-        axes.legend(fontsize=8, ncols=len(stages), loc="upper center")
-        axes.set_ylim(0, float(bottom.max()) * 1.25)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    legend_below(figure)
     return to_svg(figure)
 
 
@@ -141,6 +153,11 @@ def _latency(report: Any, stage: str) -> float:
     return float(times.get(stage, 0.0))
 
 
+def in_words(reason: str) -> str:
+    """Return a reason as people say it."""
+    return reason.lower().replace("_", " ")
+
+
 def new_figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     """Return an empty plot with its title and the names of its axes."""
     figure = Figure(figsize=SIZE, layout="constrained")
@@ -156,6 +173,12 @@ def new_pair(left: str, right: str) -> tuple[Figure, tuple[Axes, Axes]]:
     first.set_title(left)
     second.set_title(right)
     return figure, (first, second)
+
+
+def legend_below(figure: Figure, columns: int = 7) -> None:
+    """Explain what is drawn below the plot, where it hides nothing."""
+    if any(axes.get_legend_handles_labels()[0] for axes in figure.axes):
+        figure.legend(loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
 
 
 def to_svg(figure: Figure) -> str:

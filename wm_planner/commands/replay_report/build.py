@@ -20,8 +20,13 @@ from wm_planner.commands.replay_report.template import TEMPLATE
 from wm_planner.datasets.atomic_file import renamed
 from wm_planner.replay.job import BAG
 from wm_planner.replay.output_bag import REPORT
+from wm_planner.types import HANDS
 
 JSON, PAGE = "report.json", "report.html"
+WORST = {
+    "dream": "the dream least like what came",
+    "path": "the path farthest from what was done",
+}
 SHOWN_BAGS = 12  # with plots; all are listed
 
 
@@ -42,18 +47,71 @@ def write_reports(out: Path, report: dict[str, Any], folders: Sequence[Path]) ->
         .from_string(TEMPLATE)
         .render(
             report=report,
-            sections=[_section(result, folder) for result, folder in whole[:SHOWN_BAGS]],
+            overview=[_overview(number, result) for number, (result, _) in enumerate(whole)],
+            compared=any(result["recorded"]["compared"] for result, _ in whole),
+            paths=_paths(report) if len(whole) > 1 else [],
+            sections=[
+                _section(number, result, folder)
+                for number, (result, folder) in enumerate(whole[:SHOWN_BAGS])
+            ],
             failed=[result for result in report["bags"] if "error" in result],
             left_out=max(0, len(whole) - SHOWN_BAGS),
             comparison=comparison,
-            flips=_wide(figures.flips(comparison)) if comparison else "",
+            flips=_flips(comparison) if comparison else "",
         )
     )
     with renamed(out / PAGE) as partial:
         partial.write_text(page, encoding="utf-8")
 
 
-def _section(result: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _overview(number: int, result: dict[str, Any]) -> dict[str, Any]:
+    """One bag's line at the top of the page."""
+    rejections = _rejections(result).most_common(1)
+    recorded = result["recorded"]
+    told = [values for _, values in figures.path_table(result)[: len(HANDS)]]
+    return {
+        "name": result["bag"],
+        "anchor": _anchor(number) if number < SHOWN_BAGS else None,
+        "seconds": result["duration_s"],
+        "plans": result["plans"],
+        "cycles": result["planning_cycles"],
+        "rejected": f"{shared.in_words(rejections[0][0])} {rejections[0][1]}" if rejections else "",
+        "dtw": [values[0] for values in told] or [None] * len(HANDS),
+        "as_recorded": f"{recorded['identical']} of {recorded['compared']}"
+        if recorded["compared"]
+        else "",
+    }
+
+
+def _paths(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Margins over bags: to what the hands did, and to what they were told."""
+    found = {
+        "to what hands did": report["paths"], "to what they were told": report["command_paths"]
+    }  # fmt: skip
+    return [(what, by_hand) for what, by_hand in found.items() if by_hand and _several(by_hand)]
+
+
+def _several(by_hand: dict[str, Any]) -> bool:
+    return all(found["bags"] > 1 for found in by_hand.values())
+
+
+def _flips(comparison: dict[str, Any]) -> Markup | str:
+    plot = figures.flips(comparison)
+    return _wide(plot) if plot else Markup("<p>No candidate changed sides.</p>")
+
+
+def _rejections(result: dict[str, Any]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for cycle in result["cycles"]:
+        total.update(cycle["rejections"])
+    return total
+
+
+def _anchor(number: int) -> str:
+    return f"bag{number}"
+
+
+def _section(number: int, result: dict[str, Any], folder: Path) -> dict[str, Any]:
     """One bag's part of the page."""
     run = read_reports(folder / BAG, REPORT)
     plots = {
@@ -64,19 +122,18 @@ def _section(result: dict[str, Any], folder: Path) -> dict[str, Any]:
         "dream": figures.dream_over_steps(result),
         "latency": shared.latency_by_stage(run),
     }
-    rejections: Counter[str] = Counter()
-    for cycle in result["cycles"]:
-        rejections.update(cycle["rejections"])
     return {
+        "anchor": _anchor(number),
         "result": result,
         "plots": {name: _wide(svg) for name, svg in plots.items()},
         "paths": figures.path_table(result),
-        "rejections": rejections.most_common(),
+        "rejections": _rejections(result).most_common(),
         "limits": rejections_by_limit(run),
         "latencies": shared.latency_table(run),
         "moments": [
             {
                 **moment,
+                "why": " and ".join(WORST[kind] for kind in moment["kinds"]),
                 "source": _inline(folder / moment["picture"]),
                 "plot": _wide(figures.planned_and_recorded(moment)),
             }

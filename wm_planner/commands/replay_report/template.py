@@ -11,10 +11,10 @@ TEMPLATE = """<!doctype html>
   padding-top: 1em; } h3 { font-size: 1.05em; margin-top: 1.6em; }
  svg, img { width: 100%; height: auto; }
  table { border-collapse: collapse; } td, th { padding: .15em 1em .15em 0; text-align: left; }
- td.number { text-align: right; font-variant-numeric: tabular-nums; }
+ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
  .note { color: #666; } .open { background: #fff6dd; padding: .6em 1em; border-radius: 6px; }
  .bad { color: #b3261e; } code { font-size: .9em; } p { overflow-wrap: anywhere; }
- .wide { overflow-x: auto; }
+ .wide { overflow-x: auto; margin-bottom: .8em; }
  @media (max-width: 700px) { .wide svg, .wide img { width: 640px; max-width: none; } }
 </style></head><body>
 <h1>Replay of {{ report.bags | length }} bag{{ "s" if report.bags | length != 1 }}</h1>
@@ -24,6 +24,18 @@ TEMPLATE = """<!doctype html>
 <p class="note">Output hash <code>{{ report.output_hash }}</code>: equal where every decision is, to
  the last bit.</p>
 {% for result in failed %}<p class="bad">{{ result.bag }}: {{ result.error }}</p>{% endfor %}
+{% if overview | length > 1 %}
+<div class="wide"><table><tr><th>bag</th><th class="number">s</th><th class="number">plans</th>
+<th class="number">cycles</th><th>rejected most</th><th class="number">left, DTW, mm</th>
+<th class="number">right</th>{% if compared %}<th class="number">as recorded</th>{% endif %}</tr>
+{% for one in overview %}<tr><td>{% if one.anchor %}<a href="#{{ one.anchor }}">{{ one.name }}</a>
+{%- else %}{{ one.name }}{% endif %}</td><td class="number">{{ "%.1f"|format(one.seconds) }}</td>
+<td class="number">{{ one.plans }}</td><td class="number">{{ one.cycles }}</td>
+<td>{{ one.rejected }}</td>{% for mm in one.dtw %}<td class="number">
+{{- "%.1f"|format(mm) if mm is not none else "" }}</td>{% endfor %}
+{% if compared %}<td class="number">{{ one.as_recorded }}</td>{% endif %}</tr>
+{% endfor %}</table></div>
+{% endif %}
 {% if comparison %}
 <h2>Two configurations</h2>
 {% if comparison.first_divergence %}
@@ -38,7 +50,8 @@ TEMPLATE = """<!doctype html>
  {{ comparison.decisions.plan.values() | sum }}.</p>
 {{ flips }}
 <div class="wide"><table>
-<tr><th>per bag</th><th>before</th><th>now</th><th>difference</th><th>95% interval</th></tr>
+<tr><th>per bag</th><th class="number">before</th><th class="number">now</th>
+<th class="number">difference</th><th class="number">95% interval</th></tr>
 {% for name, found in comparison.metrics.items() %}<tr><td>{{ name }}</td>
 {% for key in ("first", "second", "difference") %}<td class="number">
 {{ "%.4g"|format(found[key]) if found[key] is not none else "unknown" }}</td>{% endfor %}
@@ -46,21 +59,23 @@ TEMPLATE = """<!doctype html>
  {{ "%.3g"|format(found.interval[1]) }}{% else %}needs two bags{% endif %}</td></tr>
 {% endfor %}</table></div>
 {% endif %}
-{% if report.paths %}
+{% if paths %}
 <h2>Planned and recorded, over all bags</h2>
+{% for what, by_hand in paths %}
 <div class="wide"><table>
-<tr><th>DTW, mean over {{ report.paths.left.bags }} bags, mm</th><th>planned</th><th></th>
-<th>without a model</th><th>nearer by</th><th>95% interval</th></tr>
-{% for hand, found in report.paths.items() %}{% for name, one in found.baselines.items() %}
+<tr><th>DTW {{ what }}, mean over {{ by_hand.left.bags }} bags, mm</th>
+<th class="number">planned</th><th></th><th class="number">without a model</th>
+<th class="number">nearer by</th><th class="number">95% interval</th></tr>
+{% for hand, found in by_hand.items() %}{% for name, one in found.baselines.items() %}
 <tr><td>{{ hand }} hand</td><td class="number">{{ "%.1f"|format(1000 * found.planned) }}</td>
 <td>{{ name }}</td><td class="number">{{ "%.1f"|format(1000 * one.mean) }}</td>
 <td class="number">{{ "%.1f"|format(1000 * one.margin) }}</td>
-<td class="number">{% if one.interval %}{{ "%.1f"|format(1000 * one.interval[0]) }} to
- {{ "%.1f"|format(1000 * one.interval[1]) }}{% else %}needs two bags{% endif %}</td></tr>
+<td class="number">{{ "%.1f"|format(1000 * one.interval[0]) }} to
+ {{ "%.1f"|format(1000 * one.interval[1]) }}</td></tr>
 {% endfor %}{% endfor %}</table></div>
-{% endif %}
+{% endfor %}{% endif %}
 {% for section in sections %}{% set result = section.result %}
-<h2>{{ result.bag }}</h2>
+<h2 id="{{ section.anchor }}">{{ result.bag }}</h2>
 <p>{{ "%.1f"|format(result.duration_s) }} s recorded, {{ result.looks | length }} frames looked at,
  {{ result.plans }} plans in {{ result.planning_cycles }} planning cycles
  ({% for reason, count in result.replans.items() -%}
@@ -70,7 +85,9 @@ TEMPLATE = """<!doctype html>
 {% if result.recorded.compared %}<p>The bag holds the plans of its own planner:
  {{ result.recorded.identical }} of {{ result.recorded.compared }} are the same to the last bit
  (candidates, verdicts, scores and choice).
-</p>
+{% if result.recorded.other_model %} It planned with another world model,
+ <code>{{ result.recorded.other_model.recorded[:12] }}</code>; here it is
+ <code>{{ result.recorded.other_model.replayed[:12] }}</code>.{% endif %}</p>
 {% if result.recorded.differing %}<details><summary>What differs</summary>
 {% for one in result.recorded.differing %}<p class="note">At
  {{ "%.2f"|format((one.stamp_ns - result.begin_ns) * 1e-9) }} s:
@@ -88,23 +105,26 @@ TEMPLATE = """<!doctype html>
 {% endfor %}</table></div>{% endif %}
 {{ section.plots.candidates }}
 <h3>Planned and recorded</h3>{{ section.plots.paths }}
-<table><tr><th>mean over plans, mm</th><th>planned</th><th>standing still</th>
-<th>going on as before</th></tr>
-{% for hand, values in section.paths %}<tr><td>{{ hand }} hand</td>{% for value in values %}
+<table><tr><th>mean over plans, mm</th><th class="number">planned</th>
+<th class="number">standing still</th><th class="number">going on as before</th></tr>
+{% for row, values in section.paths %}<tr><td>{{ row }}</td>{% for value in values %}
 <td class="number">{{ "%.1f"|format(value) }}</td>{% endfor %}</tr>{% endfor %}</table>
 <p class="note">Dynamic time warping forgives being early or late. Dotted: a plan that never
- moves. Dashed: one that repeats the last measured step.</p>
+ moves. Dashed: one that repeats the last measured step. The plot is of what the hands did; they
+ follow late what they are told.</p>
 <h3>Dreamed and seen</h3>{{ section.plots.dream }}
 <h3>Latency on this machine</h3>{{ section.plots.latency }}
-<table><tr><th>stage</th><th>median ms</th><th>95% ms</th></tr>
+<table><tr><th>stage</th><th class="number">median ms</th><th class="number">95% ms</th></tr>
 {% for name, middle, high in section.latencies %}<tr><td>{{ name }}</td>
 <td class="number">{{ "%.1f"|format(middle) }}</td>
 <td class="number">{{ "%.1f"|format(high) }}</td></tr>{% endfor %}</table>
 <h3>Worst moments</h3>
+<p class="note">Dreamed pictures above, what the camera saw below. In the plots, grey lines join
+ what dynamic time warping aligns.</p>
 {% for moment in section.moments %}
-<p>Plan {{ moment.plan_id }} at {{ "%.2f"|format(moment.seconds) }} s,
- {{ "the dream least like what came" if moment.kind == "dream"
-    else "the path farthest from what was done" }}: dream above, camera below.</p>
+<p>Plan {{ moment.plan_id }} at {{ "%.2f"|format(moment.seconds) }} s: {{ moment.why }}. Pictures of
+ {% for step in moment.steps %}{{ "%.1f"|format(step * moment.step_s) }}{{ ", " if not loop.last }}
+{%- endfor %} s later.</p>
 <div class="wide"><img src="{{ moment.source }}" alt="dreamed and seen frames"></div>
 {{ moment.plot }}
 {% else %}<p>No plan was followed by enough recording.</p>{% endfor %}

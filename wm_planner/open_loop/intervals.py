@@ -1,4 +1,4 @@
-"""Intervals of means over bags."""
+"""Intervals of means over few recordings or bags."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CONFIDENCE = 0.95
 
 
 def mean_interval(values: np.ndarray, seed: int) -> list[float] | None:
-    """Return the percentile bootstrap interval of a mean over bags, shape (N,); None for one."""
+    """Return the percentile bootstrap interval of a mean, for values (N,); None for one value."""
     if len(values) < 2:
         return None
     found = bootstrap(
