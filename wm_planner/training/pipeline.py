@@ -222,6 +222,10 @@ class Run:
 
     def hand_renderer(self) -> HandRenderer | None:
         """Draws hands for the denoiser; None where it is not shown any."""
+            s.context_noise,
+            s.own_levels,
+            s.frame_action_dropout,
+            s.window_action_dropout,
         if self.settings.actions == "vectors":
             return None
         _, height, width = self.networks.denoiser().settings.hands_shape
