@@ -22,7 +22,7 @@ from wm_planner.open_loop.diversity import diversity_figures
 from wm_planner.open_loop.dreams import decode, dream, encode
 from wm_planner.open_loop.inversion import commanded
 from wm_planner.open_loop.models import Reader
-from wm_planner.open_loop.steering import cross_swap, ratio_figures, task_figures
+from wm_planner.open_loop.steering import cross_swap, goal_figures, ratio_figures, task_figures
 from wm_planner.open_loop.windows import WindowSizes, draw_windows
 from wm_planner.types import HandPoses
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel
@@ -68,7 +68,7 @@ def read(models):
 def test_dreams_depend_on_the_seed_alone(models, windows, dreams):
     again = dream(models[0], windows, 3, 0, lambda: None)
     other = dream(models[0], windows, 3, 1, lambda: None)
-    for name in ("acted", "free", "idle", "wrong"):
+    for name in ("acted", "free", "idle", "wrong", "towards"):
         np.testing.assert_array_equal(getattr(again, name), getattr(dreams, name))
         assert not np.array_equal(getattr(other, name), getattr(dreams, name))
 
@@ -148,6 +148,14 @@ def test_hands_at_the_end_of_dreams(windows):
     assert figure.value == pytest.approx(0.0, abs=1e-9)
     assert figure.baselines["wrong task"] == pytest.approx(50.0)
     assert figure.baselines["standing still"] > 20
+
+
+def test_a_dream_towards_a_picture_ends_nearer_to_it(windows, dreams, read):
+    towards = read(windows, dreams.towards, dreams.newest).targets
+    idle = read(windows, dreams.idle, dreams.newest).targets
+    (figure,) = goal_figures(windows, towards, idle)
+    assert figure.value < 0.6 * min(figure.baselines.values())
+    assert set(figure.baselines) == {"no goal", "standing still"}
 
 
 def test_stated_variances_are_checked_against_errors(windows, dreams, read, generator):

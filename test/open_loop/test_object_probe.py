@@ -127,7 +127,7 @@ def test_objects_are_read_from_dreams_of_test_episodes_alone():
     future, newest = place[windows.at[:, CONTEXT:]], place[windows.at[:, CONTEXT - 1]]
     still = np.repeat(newest[:, None], HORIZON, axis=1)
     # Whoever acts sees where the cube goes; whoever does not sees it stay.
-    dreams = Dreams(newest, future, future, still, still, still[:, None], still)
+    dreams = Dreams(newest, future, future, still, still, still[:, None], still, still)
     figures, errors = object_figures(
         Frames(place, recording), None, Dreamed(windows, dreams), None, 0, lambda: None
     )
@@ -139,9 +139,30 @@ def test_objects_are_read_from_dreams_of_test_episodes_alone():
     assert median.baselines["no action, no task"] == pytest.approx(median.baselines[COPIED])
 
 
+def test_a_dream_that_loses_the_object_at_its_end_is_seen_at_its_frames():
+    recording = recording_with_held_cubes()
+    place, sizes = recording.object_position[:, 0], WindowSizes(CONTEXT, 9, "head", (HEIGHT, WIDTH))
+    episode, at = np.repeat(np.arange(0, 30, 3), 3), np.tile([4, 8, 12], 10)  # all of them tested
+    windows = windows_at(recording, sizes, episode, at)
+    future, newest = place[windows.at[:, CONTEXT:]], place[windows.at[:, CONTEXT - 1]]
+    lost = future.copy()
+    lost[:, 7:] = newest[:, None]  # from the eighth frame on it is where it was
+    dreams = Dreams(newest, future, lost, lost, lost, lost[:, None], lost, lost)
+    figures, _ = object_figures(
+        Frames(place, recording), None, Dreamed(windows, dreams), None, 0, lambda: None
+    )
+    by_name = {figure.name: figure for figure in figures}
+    eighth = by_name["cube, dreamed, frame 8, median"]
+    gone = 1e3 * np.linalg.norm(future[:, 7] - newest, axis=-1)
+    assert eighth.count == 30
+    assert eighth.value == pytest.approx(np.median(gone), abs=10)
+    assert eighth.value == eighth.baselines[COPIED] > by_name["cube, dreamed, median"].value + 5
+    assert "cube, dreamed, frame 16, median" not in by_name  # it does not go as far
+
+
 def _no_dreams(recording):
     windows = windows_at(recording, SIZES, np.array([1]), np.array([3]))  # was fitted on
     nothing = np.zeros((1, HORIZON, 3))
-    return Dreamed(
-        windows, Dreams(nothing[:, 0], nothing, nothing, nothing, nothing, nothing[None], nothing)
-    )
+    names = ("real", "acted", "shuffled", "idle", "wrong", "towards")
+    dreams = Dreams(newest=nothing[:, 0], free=nothing[None], **dict.fromkeys(names, nothing))
+    return Dreamed(windows, dreams)

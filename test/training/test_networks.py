@@ -9,17 +9,18 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 
-from wm_planner.training.networks.denoiser import (  # noqa: E402
+from wm_planner.training.networks.denoiser import Denoiser  # noqa: E402
+from wm_planner.training.networks.denoiser_settings import (  # noqa: E402
+    CELL,
+    PACKINGS,
     PREDICTIONS,
-    Denoiser,
     DenoiserSettings,
-    _pack,
-    _unpack,
 )
 from wm_planner.training.networks.inverse_dynamics import (  # noqa: E402
     InverseDynamics,
     InverseDynamicsSettings,
 )
+from wm_planner.training.networks.latent_packing import pack, unpack  # noqa: E402
 from wm_planner.training.vocabulary import build_vocabulary, multi_hot  # noqa: E402
 from wm_planner.training.windows import FAILURE, SUCCESS, UNKNOWN, Windows  # noqa: E402
 from wm_planner.training.world_model_training import denoiser_loss  # noqa: E402
@@ -27,13 +28,18 @@ from wm_planner.training.world_model_training import denoiser_loss  # noqa: E402
 SIZES = DenoiserSettings(width=32, layers=2, vocabulary=5, horizon=6)
 
 
-@pytest.fixture
-def denoiser():
+def fresh(**sizes):
     torch.manual_seed(0)
-    model = Denoiser(SIZES, torch.zeros(20), torch.ones(20)).eval()
+    sizes = dataclasses.replace(SIZES, **sizes)
+    model = Denoiser(sizes, torch.zeros(20), torch.ones(20)).eval()
     for parameter in model.parameters():  # the zero-initialised ones would hide dependencies
         torch.nn.init.normal_(parameter, std=0.1)
     return model
+
+
+@pytest.fixture
+def denoiser():
+    return fresh()
 
 
 def conditions(batch=2):
@@ -53,7 +59,9 @@ def conditions(batch=2):
 
 
 @torch.no_grad()
-def test_the_denoiser_is_strictly_causal(denoiser):
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_the_denoiser_is_strictly_causal(packing):
+    denoiser = fresh(packing=packing)
     given = conditions()
     before = denoiser(**given)
     for name in ("noisy", "signal", "targets"):
@@ -65,9 +73,11 @@ def test_the_denoiser_is_strictly_causal(denoiser):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("packing", PACKINGS)
 @pytest.mark.parametrize("chunk", [1, 2, 6])
-def test_frames_after_their_memory_are_those_of_the_whole_window(denoiser, chunk):
+def test_frames_after_their_memory_are_those_of_the_whole_window(packing, chunk):
     """In one go and piece by piece, where what comes before is known by keys and values alone."""
+    denoiser = fresh(packing=packing)
     given = conditions()
     whole = denoiser(**given)
     sequence = ("signal", "targets", "targets_given")
@@ -78,7 +88,8 @@ def test_frames_after_their_memory_are_those_of_the_whole_window(denoiser, chunk
     first, memory = torch.zeros(2, dtype=torch.long), denoiser.empty_memory(2)
     _, memory = denoiser.advance(given["context"], newest, first=first, memory=memory,
                                  **seen, **fixed)  # fmt: skip
-    assert memory.shape == (2, 2, 2, 4, 2 * 4, 8)
+    tokens = {"frame": 1, "column": 4, "cell": 12}[packing]
+    assert memory.shape == (2, 2, 2, 4, 2 * tokens, 8)
     for start in range(0, 6, chunk):
         rows = slice(start, start + chunk)
         clean, own = denoiser.advance(
@@ -114,7 +125,7 @@ def test_a_mask_lets_through_what_is_masked_in_one_cell():
         model.outputs.bias[token:] = torch.tensor([-30.0, 0.0, 30.0])  # one for each row
     given = conditions()
     change = model(**given) - given["context"][:, -1:]
-    rows = change.unflatten(2, (sizes.rows, sizes.groups)).mean((0, 1, 3, 4))
+    rows = change.unflatten(2, (sizes.rows, sizes.columns)).mean((0, 1, 3, 4))
     torch.testing.assert_close(rows, torch.tensor([0.0, 0.5, 1.0]))
 
 
@@ -151,13 +162,36 @@ def test_a_goal_or_target_that_is_not_given_does_not_matter(denoiser):
     torch.testing.assert_close(after, before)
 
 
-def test_packing_tokens_round_trips_and_keeps_columns_together():
+@pytest.mark.parametrize(
+    ("packing", "second"),
+    [("frame", None), ("column", [1, 5, 9]), ("cell", [1])],  # of the 3x4 grid
+)
+def test_packing_tokens_round_trips_and_keeps_blocks_together(packing, second):
+    sizes = dataclasses.replace(SIZES, packing=packing)
     latents = torch.randn(2, 3, 12, 32)
-    packed = _pack(latents, SIZES)
-    assert packed.shape == (2, 3, 4, 96)
-    torch.testing.assert_close(_unpack(packed, SIZES), latents)
-    column = latents[:, :, [1, 5, 9]].flatten(2)  # second column of the 3x4 grid
-    torch.testing.assert_close(packed[:, :, 1], column)
+    packed = pack(latents, sizes)
+    assert packed.shape == (2, 3, sizes.groups, 12 * 32 // sizes.groups)
+    torch.testing.assert_close(unpack(packed, sizes), latents)
+    if second is None:
+        torch.testing.assert_close(packed[:, :, 0], latents.flatten(2))
+    else:
+        torch.testing.assert_close(packed[:, :, 1], latents[:, :, second].flatten(2))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_hands_are_shown_to_the_token_that_holds_the_cells_they_are_drawn_in(packing):
+    model = fresh(packing=packing, actions="hands")
+    torch.nn.init.zeros_(model.hands.bias)
+    sizes = model.settings
+    for cell in range(sizes.tokens):
+        row, column = divmod(cell, sizes.columns)
+        hands = torch.zeros(1, 1, *sizes.hands_shape)
+        hands[..., row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] = 1
+        reached = model._drawn(hands, torch.ones(1, 1))[0, 0].abs().amax(1) > 0
+        latents = torch.zeros(1, 1, sizes.tokens, sizes.channels)
+        latents[:, :, cell] = 1
+        torch.testing.assert_close(reached, pack(latents, sizes)[0, 0].amax(1) > 0)
 
 
 def test_words_are_those_of_the_training_set():
@@ -236,3 +270,37 @@ def test_a_dream_of_other_commands_costs_more_than_its_pixels_say(source):
         seen.append((value.item(), model.outputs.weight.grad.clone(), figures["error"]))
     assert seen[0][2] == seen[1][2] and seen[1][0] > seen[0][0]
     assert not torch.allclose(seen[0][1], seen[1][1])
+
+
+class Listening(Denoiser):
+    """Remembers what it was asked."""
+
+    def forward(self, context, noisy, signal, *conditions):
+        self.heard = {"context": context, "signal": signal, "given": conditions[4]}
+        return super().forward(context, noisy, signal, *conditions)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_noise_levels_and_what_is_left_out_are_as_asked_for(source, share):
+    latents = np.random.default_rng(0).normal(size=(len(source.frames), 12, 32))
+    windows = Windows(source, latents.astype(np.float32), ("cube", "lift", "the"), 2, 4)
+    sizes = DenoiserSettings(horizon=4, width=32, layers=1, vocabulary=3)
+    model = Listening(sizes, torch.zeros(20), torch.ones(20))
+    inverter = InverseDynamics(InverseDynamicsSettings(), torch.zeros(20), torch.ones(20))
+
+    def ask(**options):
+        quiet = {"scene_noise": 0.0, "context_noise": 0.0}
+        loss = denoiser_loss(windows, 16, inverter, **{**quiet, **options})
+        loss(model, np.random.default_rng(1), 0.5)
+        return model.heard
+
+    seen = windows.draw(np.random.default_rng(1), 16).latents[:, :2]
+    noise = ask(context_noise=share)["context"].numpy() - seen
+    assert (np.abs(noise).max() > 0) == (share > 0)
+    assert (noise[:, 0] != noise[:, 1]).any() == (share > 0)  # each frame has its own
+    signal = ask(own_levels=share)["signal"]
+    assert (signal == signal[:, :1]).all() == (share == 0)
+    given = ask(window_dropout=share, frame_dropout=0.0)["given"]
+    assert (given == 1 - share).all()
+    given = ask(window_dropout=0.0, frame_dropout=share)["given"]
+    assert (given == 1 - share).all()

@@ -221,12 +221,15 @@ def test_curves_are_written_and_survive(finished):
     "options",
     [
         {"prediction": "v", "shortcut": True, "inverse_dynamics_head": "flow"},
-        {"prediction": "masked_residual", "actions": "both"},
-        {"prediction": "x", "actions": "hands", "shortcut": True},
+        {"prediction": "masked_residual", "actions": "both", "denoiser_token": "cell"},
+        {"prediction": "x", "actions": "hands", "shortcut": True, "denoiser_token": "frame"},
+        # 16 frames, more than there are in any episode
+        {"context_frames": 2, "horizon": 14, "inverse_dynamics_window": 8},
     ],
 )
 def test_other_ways_to_predict_train_and_export(tmp_path, source, options):
-    settings = dataclasses.replace(TINY, context_frames=3, **options)
+    settings = dataclasses.replace(TINY, **{"context_frames": 3, **options})
+    past, horizon = settings.context_frames, settings.horizon
     run = Run(tmp_path / "run", settings, source, {"episodes": 8})
     for stage in LATENT_STAGES:
         run.train(stage)
@@ -236,17 +239,19 @@ def test_other_ways_to_predict_train_and_export(tmp_path, source, options):
     inputs = [tensor.name for tensor in model.manifest.graphs["denoiser"].inputs]
     assert ("stride" in inputs) == options.get("shortcut", False)
 
+    assert (model.spec.context_frames, model.spec.horizon) == (past, horizon)
+
     window = ObservationWindow(
-        stamps_ns=np.arange(3) * 200_000_000,
-        images={"head": source.frames[[0, 1, 2]]},
-        joint_position=np.zeros((3, 12)), joint_velocity=np.zeros((3, 12)),
-        gripper_width=np.zeros((3, 2)), actions=np.zeros((2, 20)), dt=0.2,
+        stamps_ns=np.arange(past) * 200_000_000,
+        images={"head": source.frames[np.arange(past)]},
+        joint_position=np.zeros((past, 12)), joint_velocity=np.zeros((past, 12)),
+        gripper_width=np.zeros((past, 2)), actions=np.zeros((past - 1, 20)), dt=0.2,
     )  # fmt: skip
     denoiser, renderer = run.load("denoiser"), run.hand_renderer()
     assert (renderer is None) == (settings.actions == "vectors")
     context = torch.from_numpy(np.stack([model.encode(window.images["head"])] * 2))
     start = actions.unpack(source.hand_pose[2])
-    targets = actions.unpack(source.hand_target[2:10].reshape(2, TINY.horizon, 20))
+    targets = actions.unpack(source.hand_target[2 : 2 + 2 * horizon].reshape(2, horizon, 20))
     chain = actions.difference(start, targets)
     chunks = ActionChunks(chain, np.zeros_like(chain), 0.2, 0, "hash")
     shown = {"targets": actions.pack(targets).astype(np.float32)}
@@ -256,11 +261,11 @@ def test_other_ways_to_predict_train_and_export(tmp_path, source, options):
     @torch.no_grad()
     def whole_window(given):
         def predict_clean(noisy, signal, stride):
-            level, far = (torch.full((2, TINY.horizon), value) for value in (signal, stride))
+            level, far = (torch.full((2, horizon), value) for value in (signal, stride))
             return denoiser(
                 context=context, noisy=torch.from_numpy(noisy), signal=level,
                 words=torch.zeros(2, len(run.vocabulary)), goal=torch.zeros(2, 12, 32),
-                goal_given=torch.zeros(2, 1), targets_given=torch.full((2, TINY.horizon), given),
+                goal_given=torch.zeros(2, 1), targets_given=torch.full((2, horizon), given),
                 outcome=torch.zeros(2, dtype=torch.long), stride=far,
                 **{name: torch.from_numpy(value) for name, value in shown.items()},
             ).detach().numpy()  # fmt: skip

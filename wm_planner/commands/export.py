@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from wm_planner.commands.train import open_run
+from wm_planner.errors import ConfigurationError
 
 NAME = "export"
 HELP = "write a training run's model bundles (needs the [train] extra)"
@@ -22,7 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", type=Path, required=True, metavar="DIR", help="training run", dest="run_folder"
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="as for train")
     parser.add_argument(
         "--held-out", type=Path, metavar="DIR", help="dataset of other seeds, to measure on"
     )
@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    training_run = open_run(args.data, args.run_folder, args.config)
+    if not (args.run_folder / "run.json").exists():
+        raise ConfigurationError(f"--run {args.run_folder}: no training run there (run.json)")
+    training_run = open_run(args.data, args.run_folder)
     from wm_planner.datasets.lerobot_reader import LeRobotDataset
     from wm_planner.training.bundles import export_run
     from wm_planner.training.source import EpisodeSource

@@ -39,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder")
     parser.add_argument(
         "--config", type=Path, metavar="FILE",
-        help="YAML as in config/training/; config/training/simulated_bimanual.yaml by default",
+        help="YAML as in config/training/; by default that of the run, if --out holds one, else "
+        "config/training/simulated_bimanual.yaml",
     )  # fmt: skip
     parser.add_argument(
         "--start-from", type=Path, metavar="DIR",
@@ -100,12 +101,15 @@ def _start_together(processes: int) -> int:
 def open_run(  # type: ignore[no-untyped-def]
     data: Sequence[Path],
     out: Path,
-    config: Path | None,
+    config: Path | None = None,
     threads: int | None = None,
     start_from: Path | None = None,
     device: str | None = None,
 ):
-    """Open or create a training run on one or more datasets."""
+    """Open or create a training run on one or more datasets.
+
+    Without a configuration a run that was begun goes on with its own.
+    """
     if importlib.util.find_spec("torch") is None:
         raise ConfigurationError(
             "torch is not installed; training needs it: pip install 'wm_planner[train]'"
@@ -118,15 +122,18 @@ def open_run(  # type: ignore[no-untyped-def]
     from wm_planner.settings import from_mapping
     from wm_planner.share_folder import share_folder
     from wm_planner.training.pipeline import Run
+    from wm_planner.training.run_record import settings_of
     from wm_planner.training.source import EpisodeSource
     from wm_planner.training.training_settings import TrainingSettings
     from wm_planner.training.warm_start import WarmStart
     from wm_planner.training.workers import Workers
 
-    path = config or share_folder() / "config" / "training" / "simulated_bimanual.yaml"
-    if not path.exists():
-        raise ConfigurationError(f"--config {path}: no such file")
-    settings = from_mapping(TrainingSettings, yaml.safe_load(path.read_text()))
+    settings = None if config else settings_of(out)
+    if settings is None:
+        path = config or share_folder() / "config" / "training" / "simulated_bimanual.yaml"
+        if not path.exists():
+            raise ConfigurationError(f"--config {path}: no such file")
+        settings = from_mapping(TrainingSettings, yaml.safe_load(path.read_text()))
     settings = dataclasses.replace(
         settings, threads=threads or settings.threads, device=device or settings.device
     )

@@ -29,6 +29,7 @@ class Dreams:
         free: dreamed with the task alone, (B, K, H, *latent_shape). Without an instruction, as
             `idle`.
         wrong: dreamed with the instruction of another task.
+        towards: dreamed with the window's last picture as the goal, and no instruction.
     """
 
     newest: np.ndarray
@@ -38,6 +39,7 @@ class Dreams:
     idle: np.ndarray
     free: np.ndarray
     wrong: np.ndarray
+    towards: np.ndarray
 
 
 def dream(model: WorldModel, windows: Windows, draws: int, seed: int, progress: Progress) -> Dreams:
@@ -54,7 +56,7 @@ def dream(model: WorldModel, windows: Windows, draws: int, seed: int, progress: 
     context = windows.images.shape[1] - windows.horizon
     real = encode(model, windows.images[:, context - 1 :])
     parts: dict[str, list[np.ndarray]] = {
-        name: [] for name in ("acted", "shuffled", "idle", "free", "wrong")
+        name: [] for name in ("acted", "shuffled", "idle", "free", "wrong", "towards")
     }
     for b, seen in enumerate(windows.seen):
         generator = np.random.default_rng([seed, 2, b])
@@ -69,6 +71,8 @@ def dream(model: WorldModel, windows: Windows, draws: int, seed: int, progress: 
         ):
             latents = model.imagine(seen, goal, count, generator).latents
             parts[name].append(latents if name == "free" else latents[0])
+        picture, drawn = Goal(image=windows.images[b, -1]), np.random.default_rng([seed, 5, b])
+        parts["towards"].append(model.imagine(seen, picture, 1, drawn).latents[0])
         progress()
     stacked = {name: np.stack(rows).astype(np.float32) for name, rows in parts.items()}
     return Dreams(newest=real[:, 0], real=real[:, 1:], **stacked)

@@ -27,7 +27,14 @@ from wm_planner.open_loop.recording_margins import (
     paths_without_dreams,
     recording_margins,
 )
-from wm_planner.open_loop.steering import GRID, CrossSwap, cross_swap, ratio_figures, task_figures
+from wm_planner.open_loop.steering import (
+    GRID,
+    CrossSwap,
+    cross_swap,
+    goal_figures,
+    ratio_figures,
+    task_figures,
+)
 from wm_planner.open_loop.windows import (
     Recording,
     Windows,
@@ -209,7 +216,8 @@ def _steering_figures(
         ]
         wrong = read(some, dreams.wrong[asked], first).targets
         idle = read(some, dreams.idle[asked], first).targets
-        figures += task_figures(some, draws[0], wrong, idle)
+        towards = read(some, dreams.towards[asked], first).targets
+        figures += task_figures(some, draws[0], wrong, idle) + goal_figures(some, towards, idle)
         diversity = diversity_figures(
             dreams.free[asked], dreams.real[asked],
             np.stack([draw.position for draw in draws], axis=1),

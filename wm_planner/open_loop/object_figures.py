@@ -23,6 +23,7 @@ LEAST_COUNT = 20  # a percentile of fewer says little
 NEAR_OBJECT = "cube"
 REAL, NEAR, DREAMED, NEAR_DREAMED = "real", "near miss, real", "dreamed", "near miss, dreamed"
 DREAMED_MOVED = "dreamed, moved"
+AT_FRAMES = (8, 16)  # of a dream, from 1, as far as it goes
 GUESSED, BY_HANDS, COPIED = "mean position", "from the hands alone", "last frame read"
 
 
@@ -150,7 +151,10 @@ def _on_frames(
 def _on_dreams(
     probe: Probe, frames: Frames, name: str, case: str, dreamed: Dreamed
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return the cases of one object in dreams with actions given: all frames, and moved ones."""
+    """Return the cases of one object in dreams with actions given.
+
+    They are all frames, those in which it has moved, and single ones.
+    """
     rows = is_test_episode(frames.recording)[dreamed.windows.episode]
     windows, dreams = dreamed.windows.take(rows), dreamed.dreams
     position, there = frames.of(name)
@@ -166,10 +170,13 @@ def _on_dreams(
         COPIED: distance_mm(last, wanted),
         "no action, no task": distance_mm(idle, wanted),
     }
+    number = np.broadcast_to(np.arange(windows.horizon) + 1, seen.shape)
     moved = seen & (np.linalg.norm(wanted - position[before][:, None], axis=-1) > MOVED_M)
     cases = {case: {key: value[seen] for key, value in all_of.items()}}
-    if case == DREAMED:
-        cases[DREAMED_MOVED] = {key: value[moved] for key, value in all_of.items()}
+    chosen = {DREAMED_MOVED: moved} if case == DREAMED else {}
+    chosen |= {f"{case}, frame {n}": seen & (number == n) for n in AT_FRAMES}
+    for label, which in chosen.items():
+        cases[label] = {key: value[which] for key, value in all_of.items()}
     return cases
 
 

@@ -1,8 +1,8 @@
-"""Whether dreams follow what they are told: the actions, and the task."""
+"""Whether dreams follow what they are told: the actions, the task, and a goal picture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,19 +62,33 @@ def task_figures(
         wrong: the same of another task.
         idle: the same of no task.
     """
+    others = {"wrong task": wrong, "no task": idle}
+    return [_hands_at_the_end("free dream", windows, free, others)]
+
+
+def goal_figures(windows: Windows, towards: HandPoses, idle: HandPoses) -> list[Figure]:
+    """Return the same of dreams that were shown the window's last picture as their goal.
+
+    Args:
+        windows: B windows that went well.
+        towards: commands read off those dreams, leading axes (B, H).
+        idle: the same of dreams without a goal or task.
+    """
+    return [_hands_at_the_end("dream towards a picture", windows, towards, {"no goal": idle})]
+
+
+def _hands_at_the_end(
+    name: str, windows: Windows, read: HandPoses, others: Mapping[str, HandPoses]
+) -> Figure:
     truth = actions.unpack(windows.targets)[:, -1]
-    end = {
-        name: float(position_mm(poses[:, -1], truth).mean())
-        for name, poses in (
-            ("wrong task", wrong), ("no task", idle), ("standing still", standing_still(windows)),
-        )
-    }  # fmt: skip
-    value = float(position_mm(free[:, -1], truth).mean())
-    return [
-        Figure(
-            FAMILY, "hands at the end of a free dream", "mm", value, LOWER, 2 * len(windows), end
-        )
-    ]
+    value, *rest = (
+        float(position_mm(poses[:, -1], truth).mean())
+        for poses in (read, *others.values(), standing_still(windows))
+    )
+    baselines = dict(zip((*others, "standing still"), rest, strict=True))
+    return Figure(
+        FAMILY, f"hands at the end of a {name}", "mm", value, LOWER, 2 * len(windows), baselines
+    )
 
 
 @dataclass(frozen=True, eq=False)

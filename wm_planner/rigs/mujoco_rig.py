@@ -15,16 +15,16 @@ import numpy as np
 
 from wm_planner.errors import UnknownNameError
 from wm_planner.rigs import simulated_scene as scene
-from wm_planner.rigs.appearance import Appearance
 from wm_planner.rigs.disturbance import KINDS, Disturbance, Disturbed
 from wm_planner.rigs.disturber import Disturber
 from wm_planner.rigs.fisheye import Lens, LensSettings
 from wm_planner.rigs.goal_pictures import goal_pictures
+from wm_planner.rigs.mujoco_world import MujocoWorld
 from wm_planner.rigs.rig import SimulatedRig
 from wm_planner.rigs.servo_reference import Reference, cubic
 from wm_planner.rigs.simulated_cameras import SimulatedCameras
 from wm_planner.rigs.snapshot import Snapshot, put_back, take
-from wm_planner.rigs.tasks import LONG_TASKS, TASKS, Scene, Task
+from wm_planner.rigs.tasks import LONG_TASKS, TASKS, Task
 from wm_planner.rigs.tasks.long_task import HELD_S
 from wm_planner.robot.rig_description import RigDescription, find_rig
 from wm_planner.settings import setting
@@ -48,7 +48,7 @@ class MujocoRigSettings:
     )
 
 
-class MujocoRig(SimulatedRig):
+class MujocoRig(MujocoWorld, SimulatedRig):
     """Two simulated arms at a table. Time stands still between calls of `step`.
 
     The renderer's GL context belongs to the thread that first renders: call `observe` and `render`
@@ -64,17 +64,16 @@ class MujocoRig(SimulatedRig):
         description: RigDescription | None = None,
         head_lens: LensSettings | None = None,
     ) -> None:
+        super().__init__()
         self.settings = settings or MujocoRigSettings()
         self.description = description or find_rig("simulated_bimanual")
         self._reference: Reference
         self._reference_end: float
-        self._scenes: dict[str, tuple[mujoco.MjModel, Appearance]] = {}
         self._cameras = SimulatedCameras(head_lens or LensSettings())
-        self._scene_name = ""
         self.disturber: Disturber | None = None
         self.task: Task = TASKS["reach"]
         self.parts_done, self.held_s = 0, 0.0  # of the task; for how long the next one's has held
-        self._load(self.task.scene)
+        self._show(self.task.scene)
         self.reset("reach", seed=0)
 
     # -- the world ------------------------------------------------------------------------------
@@ -89,7 +88,7 @@ class MujocoRig(SimulatedRig):
             raise UnknownNameError("task", task, ALL_TASKS)
         self.task, self.disturber = ALL_TASKS[task], None
         self.parts_done, self.held_s = 0, 0.0
-        self._load(self.task.scene)
+        self._show(self.task.scene)
         mujoco.mj_resetData(self.model, self.data)
         self.appearance.restore()
         for name in self.movable:
@@ -99,63 +98,15 @@ class MujocoRig(SimulatedRig):
         self.task.place(self, self.generator)
         mujoco.mj_forward(self.model, self.data)
         # Objects settle before the episode's clock starts.
-        mujoco.mj_step(self.model, self.data, int(round(0.2 / self._step_s)))
+        mujoco.mj_step(self.model, self.data, int(round(0.2 / self.step_s)))
         self.data.time = 0.0
         self.task.begin(self)
         mujoco.mj_forward(self.model, self.data)
 
     def set_posture(self, joint_position: np.ndarray, gripper_width: np.ndarray) -> None:
         """Put the arms somewhere at once (no physics) and hold there."""
-        self.data.qpos[self._arm_qpos] = joint_position
-        self.data.qpos[self._finger_qpos] = np.repeat(gripper_width / 2, 2)
-        self.data.qvel[:] = 0.0
+        self.put_joints(joint_position, gripper_width)
         self._hold(np.asarray(joint_position, float), np.asarray(gripper_width, float))
-
-    def place(self, name: str, position: tuple[float, ...] | np.ndarray, yaw: float) -> None:
-        """Put a movable object somewhere at rest: position (3,) m, yaw rad about z."""
-        address = self.model.joint(name).qposadr[0]
-        self.data.qpos[address : address + 3] = position
-        self.data.qpos[address + 3 : address + 7] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
-        velocity = self.model.joint(name).dofadr[0]
-        self.data.qvel[velocity : velocity + 6] = 0.0
-
-    def place_marker(self, side: str, position: np.ndarray) -> None:
-        """Show a reach target: the sphere at ``position`` (3,) m on a post with a foot.
-
-        The foot stands on the table: from it, one camera can tell how far the sphere is.
-        """
-        body = self.model.body(f"{side}_marker")
-        self.data.mocap_pos[body.mocapid[0]] = position
-        post = self.model.geom(f"{side}_marker_post").id
-        self.model.geom_size[post, 2] = max(position[2] / 2, 1e-3)
-        self.model.geom_pos[post, 2] = -position[2] / 2
-        self.model.geom_pos[self.model.geom(f"{side}_marker_foot").id, 2] = -position[2]
-
-    def object_position(self, name: str) -> np.ndarray:
-        """Centre of an object, shape (3,), m, base frame."""
-        return self.data.body(name).xpos.copy()
-
-    def body_position(self, name: str) -> np.ndarray:
-        """Where `place` last put a movable object, shape (3,), m; needs no `forward`."""
-        address = self.model.joint(name).qposadr[0]
-        return self.data.qpos[address : address + 3].copy()
-
-    def object_rotation(self, name: str) -> np.ndarray:
-        """Shape (3, 3), object to base frame."""
-        return self.data.body(name).xmat.reshape(3, 3).copy()
-
-    def object_yaw(self, name: str) -> float:
-        """Heading of an object's x axis about z, rad."""
-        rotation = self.object_rotation(name)
-        return float(np.arctan2(rotation[1, 0], rotation[0, 0]))
-
-    def tool_position(self) -> np.ndarray:
-        """Tool positions, shape (2, 3), m, base frame."""
-        return np.stack([self.data.site(f"{side}_tool").xpos for side in scene.SIDES])
-
-    def forward(self) -> None:
-        """Recompute derived quantities after the state was edited: renders would be stale."""
-        mujoco.mj_forward(self.model, self.data)
 
     def disturb(self, disturbance: Disturbance, seed: int) -> None:
         self.disturber = Disturber(self, disturbance, seed)
@@ -170,7 +121,7 @@ class MujocoRig(SimulatedRig):
     def restore(self, snapshot: Snapshot) -> None:
         self.task, self.disturber = snapshot.task, snapshot.disturber
         self.parts_done, self.held_s = snapshot.progress
-        self._load(self.task.scene)
+        self._show(self.task.scene)
         put_back(self, snapshot)
         self._reference, self._reference_end = snapshot.reference, snapshot.reference_end
 
@@ -207,12 +158,6 @@ class MujocoRig(SimulatedRig):
         """After which time a goal that was not reached has failed, s, for each of its goals."""
         return tuple(part.time_limit_s for part in ALL_TASKS[task].parts)
 
-    def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Encoders: arm positions (D,) rad, velocities (D,) rad/s, gripper widths (2,) m."""
-        width = self.data.qpos[self._finger_qpos].reshape(2, 2).sum(1)
-        position, velocity = self.data.qpos[self._arm_qpos], self.data.qvel[self._arm_qvel]
-        return position.copy(), velocity.copy(), np.clip(width, 0.0, scene.MAX_WIDTH)
-
     def observe(self) -> Observation:
         position, velocity, width = self.joint_state()
         images = {name: self.render(name) for name in self.settings.cameras}
@@ -235,7 +180,7 @@ class MujocoRig(SimulatedRig):
         The servo reference is a cubic from the present reference, with the command's velocity at
         its end, as a joint trajectory controller interpolates.
         """
-        position = np.clip(command.joint_position, self._lower, self._upper)
+        position = np.clip(command.joint_position, self.lower, self.upper)
         width = np.clip(command.gripper_width, 0.0, scene.MAX_WIDTH)
         start, end = (
             float(self.data.time),
@@ -257,16 +202,16 @@ class MujocoRig(SimulatedRig):
     def step(self, seconds: float) -> None:
         """Advance physics by ``seconds``."""
         end = self.data.time + seconds
-        while self.data.time < end - self._step_s / 2:
+        while self.data.time < end - self.step_s / 2:
             pause = min(CONTROL_PERIOD_S, end - self.data.time)
-            count = max(1, int(round(pause / self._step_s)))
-            q, width = self._reference(float(self.data.time) + count * self._step_s)
-            self._servo(q, width)
+            count = max(1, int(round(pause / self.step_s)))
+            q, width = self._reference(float(self.data.time) + count * self.step_s)
+            self.servo(q, width)
             self.task.before_step(self)
             if self.disturber:
                 self.disturber.before_step()
             mujoco.mj_step(self.model, self.data, count)
-            self._note_parts(count * self._step_s)
+            self._note_parts(count * self.step_s)
         # mj_step leaves positions of bodies one step behind the joint state.
         mujoco.mj_forward(self.model, self.data)
 
@@ -289,37 +234,12 @@ class MujocoRig(SimulatedRig):
         if self.held_s > HELD_S - 1e-6:
             self.parts_done, self.held_s = self.parts_done + 1, 0.0
 
-    def _load(self, name: str) -> None:
-        if name == self._scene_name:
-            return
-        self.close()
-        if name not in self._scenes:
-            model = mujoco.MjModel.from_xml_string(Scene.named(name).build())
-            self._scenes[name] = model, Appearance(model)
-        self._scene_name = name
-        self.model, self.appearance = self._scenes[name]
-        self.data = mujoco.MjData(self.model)
-        self._step_s = float(self.model.opt.timestep)
-        self.movable = Scene.named(name).movable
-        self.tracked = Scene.named(name).tracked
-        joints = [f"{side}_joint_{i}" for side in scene.SIDES for i in range(1, 7)]
-        fingers = [f"{side}_finger_{k}" for side in scene.SIDES for k in (1, 2)]
-        self._arm_qpos = np.array([self.model.joint(j).qposadr[0] for j in joints])
-        self._arm_qvel = np.array([self.model.joint(j).dofadr[0] for j in joints])
-        self._finger_qpos = np.array([self.model.joint(j).qposadr[0] for j in fingers])
-        servo = self.model.actuator
-        self._arm_servo = np.array([servo(j.replace("joint", "servo")).id for j in joints])
-        finger_servos = [name.replace("finger", "finger_servo") for name in fingers]
-        self._finger_servo = np.array([servo(name).id for name in finger_servos])
-        self._lower, self._upper = np.tile(np.array(scene.JOINT_LIMITS).T, 2)
+    def _show(self, scene_name: str) -> None:
+        if scene_name != self.scene_name:
+            self.close()
+            self.load(scene_name)
 
     def _hold(self, joint_position: np.ndarray, gripper_width: np.ndarray) -> None:
         self._reference = lambda time_s: (joint_position, gripper_width)
         self._reference_end = -np.inf
-        self._servo(joint_position, gripper_width)
-
-    def _servo(self, joint_position: np.ndarray, gripper_width: np.ndarray) -> None:
-        self.data.ctrl[self._arm_servo] = joint_position
-        # A nearly closed command squeezes: the servo aims 4 mm past contact.
-        finger = np.where(gripper_width < 0.005, gripper_width / 2 - 0.004, gripper_width / 2)
-        self.data.ctrl[self._finger_servo] = np.repeat(finger, 2)
+        self.servo(joint_position, gripper_width)

@@ -130,14 +130,17 @@ def train(
                 raise FloatingPointError(f"{folder.name}: loss is {value.item()} at step {step}")
             value.backward()
             workers.average_gradients(model)
-            nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+            norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+            if not torch.isfinite(norm):  # one step on it would spoil every weight
+                raise FloatingPointError(f"{folder.name}: gradient is {norm} at step {step}")
             for optimiser in optimisers:
                 optimiser.step()
             averaged.update_parameters(model)
             done = step + 1
             if curve:
                 own = {name: float(figure) for name, figure in figures.items()}
-                curve.add(step, {"loss": value.item(), "rate": rate, **own})
+                usual = {"loss": value.item(), "rate": rate, "gradient": norm.item()}
+                curve.add(step, usual | own)
             if (step + 1) % settings.checkpoint_every == 0:
                 checkpoint.save(done)
                 if curve:

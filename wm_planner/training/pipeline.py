@@ -114,21 +114,7 @@ class Run:
         if stage not in self.stages:
             known = ", ".join(self.stages)
             raise ConfigurationError(f"stage: got {stage!r}, expected one of {known}")
-        build: dict[str, Callable[[], tuple[nn.Module, LossFunction]]] = {
-            "autoencoder": self._autoencoder,
-            "denoiser": self._denoiser,
-            "value": self._value,
-            "inverse_dynamics": self._inverse_dynamics,
-            "inverse_dynamics_on_dreams": self._inverse_dynamics_on_dreams,
-            "pixel_inverse_dynamics": self._pixel_inverse_dynamics,
-            "preference": self._preference,
-            "instruction": self._instruction,
-        }
-        torch.manual_seed(self.settings.seed)
-        model, loss = build[stage]()
-        if self.start and self.start.holds(stage):
-            self.start.load_into(model, stage, self.vocabulary, self.settings.rig)
-        model.to(self.device)
+        model, loss = self.begin(stage)
         if self.settings.compile:
             model.compile()
         loop = LoopSettings(
@@ -150,6 +136,24 @@ class Run:
             if first:
                 torch.save(trained.state_dict(), weights)
         return trained
+
+    def begin(self, stage: str) -> tuple[nn.Module, LossFunction]:
+        """A stage's network as its training begins, where it will be trained, and its loss."""
+        build: dict[str, Callable[[], tuple[nn.Module, LossFunction]]] = {
+            "autoencoder": self._autoencoder,
+            "denoiser": self._denoiser,
+            "value": self._value,
+            "inverse_dynamics": self._inverse_dynamics,
+            "inverse_dynamics_on_dreams": self._inverse_dynamics_on_dreams,
+            "pixel_inverse_dynamics": self._pixel_inverse_dynamics,
+            "preference": self._preference,
+            "instruction": self._instruction,
+        }
+        torch.manual_seed(self.settings.seed)
+        model, loss = build[stage]()
+        if self.start and self.start.holds(stage):
+            self.start.load_into(model, stage, self.vocabulary, self.settings.rig)
+        return model.to(self.device), loss
 
     def load(self, stage: str) -> nn.Module:
         """The finished network of a stage."""
@@ -218,6 +222,10 @@ class Run:
             inverter.to(self.device),
             s.command_weight,
             s.denoiser_scene_noise,
+            s.context_noise,
+            s.own_levels,
+            s.frame_action_dropout,
+            s.window_action_dropout,
         )
 
     def hand_renderer(self) -> HandRenderer | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wm_planner.errors import ConfigurationError
+from wm_planner.settings import from_mapping
 from wm_planner.training.training_settings import TrainingSettings
 
 FILE = "run.json"
@@ -41,6 +42,14 @@ def begin_or_compare(folder: Path, facts: dict[str, Any], more: Mapping[str, Any
                 f"{path}: {key} differs from this run's{_differences(old[key], value)}; continue "
                 "with the same data and configuration, or choose a new --out folder"
             )
+
+
+def settings_of(folder: Path) -> TrainingSettings | None:
+    """Return what a run was begun with, None where there is none; what was free is as usual."""
+    path = folder / FILE
+    if not path.exists():
+        return None
+    return from_mapping(TrainingSettings, json.loads(path.read_text())["settings"])
 
 
 def note(folder: Path, what: str, stage: str, facts: Any) -> None:

@@ -9,7 +9,8 @@ import torch
 from wm_planner.inverse_dynamics.optical_flow import flow_size
 from wm_planner.training.autoencoder_training import build_autoencoder, pose_statistics
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
-from wm_planner.training.networks.denoiser import Denoiser, DenoiserSettings
+from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.networks.denoiser_settings import DenoiserSettings
 from wm_planner.training.networks.instruction import Instruction
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics, InverseDynamicsSettings
 from wm_planner.training.networks.preference import Preference
@@ -42,12 +43,12 @@ class StageNetworks:
 
     def denoiser(self) -> Denoiser:
         s = self.settings
-        rows, groups = self._grid
+        rows, columns = self._grid
         sizes = DenoiserSettings(
-            tokens=rows * groups, channels=s.channels, rows=rows, groups=groups, layers=s.layers,
+            tokens=rows * columns, channels=s.channels, rows=rows, layers=s.layers,
             context_frames=s.context_frames, horizon=s.horizon, width=s.width,
             vocabulary=self.words, prediction=s.prediction, shortcut=s.shortcut,
-            actions=s.actions,
+            actions=s.actions, packing=s.denoiser_token,
         )  # fmt: skip
         return Denoiser(sizes, *self._pose_statistics)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wm_planner.settings import setting
-from wm_planner.training.networks.denoiser import ACTIONS, PREDICTIONS
+from wm_planner.training.networks.denoiser_settings import ACTIONS, COLUMN, PACKINGS, PREDICTIONS
 from wm_planner.training.networks.inverse_dynamics import HEADS
 from wm_planner.training.networks.pixel_backbone import BACKBONES, SMALL
 
@@ -24,6 +24,9 @@ class TrainingSettings:
     channels: int = setting(32, minimum=4, maximum=128, help="channels of a latent token")
     width: int = setting(192, minimum=32, maximum=2048, help="width of the denoiser")
     layers: int = setting(6, minimum=1, maximum=48, help="layers of the denoiser")
+    denoiser_token: str = setting(
+        COLUMN, choices=PACKINGS, help="what a token of the denoiser holds of the latent's grid"
+    )
     prediction: str = setting(
         "residual", choices=PREDICTIONS, help="what the denoiser's last layer means"
     )
@@ -35,6 +38,19 @@ class TrainingSettings:
         1.0, minimum=0.0, maximum=100.0, help="of the commands that dreams are read as"
     )
     outcomes: bool = setting(True, help="tell the denoiser whether an episode went well")
+    own_levels: float = setting(
+        0.3, minimum=0.0, maximum=1.0,
+        help="share of windows in which every frame has a noise level of its own",
+    )  # fmt: skip
+    context_noise: float = setting(
+        0.05, minimum=0.0, maximum=5.0, help="largest deviation of noise on the frames seen"
+    )
+    frame_action_dropout: float = setting(
+        0.15, minimum=0.0, maximum=1.0, help="share of frames that are not told their action"
+    )
+    window_action_dropout: float = setting(
+        0.55, minimum=0.0, maximum=1.0, help="share of windows that are not told any"
+    )
     denoiser_scene_noise: float = setting(
         0.05, minimum=0.0, maximum=5.0,
         help="largest deviation of noise that all latents of a denoiser's window share",

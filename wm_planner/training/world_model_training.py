@@ -22,12 +22,13 @@ DISCOUNT = 0.9  # of the value target, per step
 
 def denoiser_loss(
     windows: Windows, batch: int, inverter: InverseDynamics, command_weight: float = 1.0,
-    scene_noise: float = 0.05,
+    scene_noise: float = 0.05, context_noise: float = 0.05, own_levels: float = 0.3,
+    frame_dropout: float = 0.15, window_dropout: float = 0.55,
 ) -> LossFunction:  # fmt: skip
     """Denoise with every condition dropped now and then, so that each can be left out later.
 
-    Half of the windows are given hand targets (each frame's dropped with probability 0.15), the
-    other half dreams from the instruction, the goal image, both or neither.
+    Some windows are given hand targets, some of whose frames are not told theirs. The others dream
+    from the instruction, the goal image, both or neither.
 
     Squared error in the latent space says little about a hand that is a centimetre off, which is
     what decides whether a dream can be acted on. So the dream is also inverted, and the commands
@@ -39,6 +40,11 @@ def denoiser_loss(
         inverter: trained on the same latents; it is not changed.
         command_weight: of the commands' error, in the inverter's normalised units.
         scene_noise: largest deviation of noise that a window's frames share.
+        context_noise: largest deviation of noise on the observed frames, each with its own.
+        own_levels: share of windows in which each future frame has a noise level of its own
+            (Diffusion Forcing); in the others all have the same, as the sampler begins.
+        frame_dropout: share of frames, in windows with hand targets, that are not told theirs.
+        window_dropout: share of windows that are given none.
     """
     inverter.requires_grad_(False)
 
@@ -50,8 +56,8 @@ def denoiser_loss(
         def chance(probability: np.ndarray | float) -> np.ndarray:
             return generator.random(batch) < probability
 
-        acted = chance(0.45)
-        given = acted[:, None] & (generator.random(drawn.targets.shape[:2]) > 0.15)
+        acted = chance(1 - window_dropout)
+        given = acted[:, None] & (generator.random(drawn.targets.shape[:2]) >= frame_dropout)
         keep_goal = drawn.goal_good & chance(np.where(acted, 0.05, 0.25))
         drop_words = chance(np.where(acted, 0.5, np.where(keep_goal, 0.5, 0.12)))
         words = np.where(drop_words[:, None], 0.0, drawn.words).astype(np.float32)
@@ -62,9 +68,9 @@ def denoiser_loss(
         uneven = torch.rand(2, batch, 1, 1, 1, device=device)
         latents = latents + scene_noise * uneven[0] * torch.randn_like(latents[:, :1])
         clean, context = latents[:, past:], latents[:, :past]
-        context = context + 0.05 * uneven[1] * torch.randn_like(context)
+        context = context + context_noise * uneven[1] * torch.randn_like(context)
         signal = torch.sigmoid(1.2 * torch.randn(batch, clean.shape[1], device=device) - 0.3)
-        shared = torch.rand(batch, 1, device=device) < 0.7
+        shared = torch.rand(batch, 1, device=device) < 1 - own_levels
         signal = torch.where(shared, signal[:, -1:], signal)
         noise = torch.randn_like(clean)
         conditions = (

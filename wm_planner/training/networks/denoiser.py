@@ -4,15 +4,15 @@ Diffusion Forcing (Chen et al. 2024): every frame carries its own noise level, s
 roll out freely, towards an instruction or a goal image, or under given hand targets. A frame's
 tokens attend to each other and to all earlier frames.
 
-What the layers put out becomes the clean latent in one of four ways (`PREDICTIONS`). Most of the
-scene stands still, so by default it is a residual over the newest observed frame, optionally under
-a soft mask (Dexterous World Models use a static scene the same way).
+What the layers put out becomes the clean latent in one of four ways (`PREDICTIONS` of
+`denoiser_settings`). Most of the scene stands still, so by default it is a residual over the newest
+observed frame, optionally under a soft mask (Dexterous World Models use a static scene the same
+way).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -20,47 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from wm_planner.training.networks.denoiser_block import Block
-
-#: How the network's output o becomes the clean latent, from the newest observed frame f, the noisy
-#: latent x and its signal level s: f + o; f + sigmoid(m) o with a mask m per cell of the grid; o;
-#: x + (1 - s) o, where o is the velocity of rectified flow (Liu et al. 2022).
-PREDICTIONS = ("residual", "masked_residual", "x", "v")
-
-#: How hand targets are shown to the network: as vectors, as the hands drawn where they will be
-#: (Dexterous World Models), or both.
-ACTIONS = ("vectors", "hands", "both")
-CELL = 8  # pixels a side of the drawn hands for each cell of the latent's grid
-
-
-@dataclass(frozen=True)
-class DenoiserSettings:
-    """Sizes of the denoiser. Latents (tokens, channels) are packed into ``groups`` wide tokens.
-
-    Attributes:
-        prediction: one of `PREDICTIONS`.
-        shortcut: whether it is told how far the sampler will step (Frans et al. 2024).
-        actions: one of `ACTIONS`.
-    """
-
-    tokens: int = 12
-    channels: int = 32
-    groups: int = 4
-    rows: int = 3
-    context_frames: int = 2
-    horizon: int = 12
-    width: int = 256
-    layers: int = 6
-    heads: int = 4
-    vocabulary: int = 32
-    target: int = 20
-    prediction: str = "residual"
-    shortcut: bool = False
-    actions: str = "vectors"
-
-    @property
-    def hands_shape(self) -> tuple[int, int, int]:
-        """Of one frame's drawn hands: left and right, rows, columns, px."""
-        return 2, self.rows * CELL, self.groups * CELL
+from wm_planner.training.networks.denoiser_settings import CELL, DenoiserSettings
+from wm_planner.training.networks.latent_packing import pack, unpack
 
 
 class Denoiser(nn.Module):
@@ -80,10 +41,10 @@ class Denoiser(nn.Module):
         """
         super().__init__()
         s = self.settings = settings
-        frames, token = s.context_frames + s.horizon, s.tokens * s.channels // s.groups
+        frames, token = s.context_frames + s.horizon, s.cells * s.channels
         self.inputs = nn.Linear(2 * token, s.width)
         masked = s.prediction == "masked_residual"
-        self.outputs = nn.Linear(s.width, token + masked * s.rows)
+        self.outputs = nn.Linear(s.width, token + masked * s.cells)
         self.place = nn.Parameter(torch.randn(frames, s.groups, s.width) * 0.02)
         self.frame_place = nn.Parameter(torch.randn(frames, s.width) * 0.02)
         self.blocks = nn.ModuleList(Block(s.width, s.heads) for _ in range(s.layers))
@@ -94,7 +55,7 @@ class Denoiser(nn.Module):
         self.no_words = nn.Parameter(torch.randn(s.width) * 0.02)
         self.goal = nn.Linear(s.tokens * s.channels, s.width)
         self.action = _mlp(s.target, s.width) if s.actions != "hands" else None
-        drawn = 2 * s.rows * CELL * CELL
+        drawn = 2 * s.cells * CELL * CELL
         self.hands = nn.Linear(drawn, s.width) if s.actions != "vectors" else None
         self.no_action = nn.Parameter(torch.randn(s.width) * 0.02)
         self.outcome = nn.Embedding(3, s.width)
@@ -199,7 +160,7 @@ class Denoiser(nn.Module):
         memory: Tensor | None,
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:  # fmt: skip
         s = self.settings
-        frames, still = _pack(latents, s), _pack(newest, s)  # (K, F, groups, token), F = 1
+        frames, still = pack(latents, s), pack(newest, s)  # (K, F, groups, token), F = 1
         condition = self.signal(self._waves(signal)) + action + whole[:, None]
         if self.stride is not None:
             far = torch.zeros_like(signal) if stride is None else stride
@@ -221,13 +182,13 @@ class Denoiser(nn.Module):
             own.append(kept)
         x = self.outputs(self.final_norm(x)).unflatten(1, (-1, s.groups)).float()
         if s.prediction == "masked_residual":
-            x, soft = x.split([frames.shape[-1], s.rows], -1)
+            x, soft = x.split([frames.shape[-1], s.cells], -1)
             x = x * torch.sigmoid(soft).repeat_interleave(s.channels, -1)
         if s.prediction.endswith("residual"):
             x = x + still
         elif s.prediction == "v":
             x = frames + (1 - signal[..., None, None]) * x
-        return _unpack(x, s), own
+        return unpack(x, s), own
 
     def _whole(self, words: Tensor, goal: Tensor, goal_given: Tensor, outcome: Tensor) -> Tensor:
         """What holds for all frames of a window, (K, width)."""
@@ -248,23 +209,14 @@ class Denoiser(nn.Module):
         """Each token's part of the drawn hands, (K, F, groups, width)."""
         if self.hands is None or hands is None:
             return None
-        columns = hands.unflatten(4, (self.settings.groups, CELL)).permute(0, 1, 4, 2, 3, 5)
-        return targets_given[..., None, None] * self.hands(columns.flatten(3))
+        rows, columns = (cells * CELL for cells in self.settings.block)
+        blocks = hands.unflatten(4, (-1, columns)).unflatten(3, (-1, rows))
+        packed = blocks.permute(0, 1, 3, 5, 2, 4, 6).flatten(4).flatten(2, 3)
+        return targets_given[..., None, None] * self.hands(packed)
 
     def _waves(self, level: Tensor) -> Tensor:
         angle = level[..., None] * 1000 * self.frequency
         return torch.cat([angle.sin(), angle.cos()], -1)
-
-
-def _pack(latents: Tensor, s: DenoiserSettings) -> Tensor:
-    """(K, F, tokens, channels) to (K, F, groups, token): each group is one column of the grid."""
-    grid = latents.unflatten(2, (s.rows, s.groups)).transpose(2, 3)
-    return grid.flatten(3)
-
-
-def _unpack(packed: Tensor, s: DenoiserSettings) -> Tensor:
-    grid = packed.unflatten(3, (s.rows, s.channels)).transpose(2, 3)
-    return grid.flatten(2, 3)
 
 
 def _mlp(inputs: int, width: int) -> nn.Sequential:
