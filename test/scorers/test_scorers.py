@@ -17,6 +17,7 @@ from wm_planner.scorers.instruction_scorer import InstructionScorer, Instruction
 from wm_planner.scorers.preference_scorer import PreferenceScorer, PreferenceScorerSettings
 from wm_planner.scorers.scorer import ScoringContext
 from wm_planner.scorers.smoothness_scorer import SmoothnessScorer
+from wm_planner.scorers.value_scorer import ValueScorer, ValueScorerSettings
 from wm_planner.settings import from_mapping
 from wm_planner.types import ActionChunks, Goal, Rollouts
 
@@ -24,13 +25,13 @@ K, LIFT, HOME = 4, Goal("lift both hands"), Goal("go home")
 
 
 class Painter:
-    """A world model whose pictures are one grey: the first number of each latent."""
+    """Values and grey pictures are the first number of each latent."""
 
     def look(self, frames):
         raise NotImplementedError
 
     def value(self, latents, goal):
-        raise NotImplementedError
+        return latents.reshape(len(latents), -1)[:, 0]
 
     def decode(self, latents):
         grey = latents.reshape(len(latents), -1)[:, :1, None, None]
@@ -50,6 +51,16 @@ def context(goal=LIFT, actions=None, variance=None, latents=None, execute_steps=
         ),
         goal, Painter(), execute_steps,
     )  # fmt: skip
+
+
+def test_that_a_dream_that_comes_near_success_sooner_is_worth_more():
+    latents = np.zeros((K, HORIZON, *LATENT))
+    for k in range(K):
+        latents[k, k:] = 1.0  # near success from frame k on
+    sooner = ValueScorer().score(context(latents=latents)).contribution
+    assert (np.diff(sooner) < 0).all()
+    last = ValueScorer(ValueScorerSettings(frames=1)).score(context(latents=latents)).contribution
+    np.testing.assert_array_equal(last, 1.0)
 
 
 def test_that_confidence_is_the_stated_deviation_in_millimetres():
