@@ -53,11 +53,11 @@ def context(goal=LIFT, actions=None, variance=None, latents=None, execute_steps=
     )  # fmt: skip
 
 
-def test_that_a_dream_that_comes_near_success_sooner_is_worth_more():
+def test_that_coming_near_success_sooner_is_worth_more_where_all_frames_count():
     latents = np.zeros((K, HORIZON, *LATENT))
     for k in range(K):
         latents[k, k:] = 1.0  # near success from frame k on
-    sooner = ValueScorer().score(context(latents=latents)).contribution
+    sooner = ValueScorer(ValueScorerSettings(frames=0)).score(context(latents=latents)).contribution
     assert (np.diff(sooner) < 0).all()
     last = ValueScorer(ValueScorerSettings(frames=1)).score(context(latents=latents)).contribution
     np.testing.assert_array_equal(last, 1.0)

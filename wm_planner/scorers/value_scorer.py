@@ -1,8 +1,4 @@
-"""Prefers dreams that the world model's value head believes in, from their first frame on.
-
-All frames count alike: a dream that comes near success sooner is worth more, and what is dreamed
-last is the least reliable.
-"""
+"""Prefers dreams whose last frames the world model's value head believes in."""
 
 from __future__ import annotations
 
@@ -21,12 +17,12 @@ class ValueScorerSettings:
 
     weight: float = setting(1.0, minimum=0.0, maximum=1000.0, help="Factor of the mean value.")
     frames: int = setting(
-        0, minimum=0, maximum=100, help="Last frames of a dream to average over; 0 for all."
+        3, minimum=0, maximum=100, help="Last frames of a dream to average over; 0 for all."
     )
 
 
 class ValueScorer(Scorer):
-    """Mean value of frames for the instruction; zeros without one."""
+    """Mean value of the last frames for the instruction; zeros without one."""
 
     def __init__(self, settings: ValueScorerSettings | None = None) -> None:
         self.settings = settings or ValueScorerSettings()
