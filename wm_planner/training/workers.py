@@ -7,6 +7,7 @@ the batch. The first one writes everything.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ class Workers:
             distributed.init_process_group(
                 "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
             )
+            # Its threads must not outlive the interpreter: one that asks for the interpreter's
+            # lock while that is being taken down ends the whole process with SIGABRT.
+            atexit.register(distributed.destroy_process_group)
 
     @property
     def first(self) -> bool:
