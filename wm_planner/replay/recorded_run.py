@@ -113,15 +113,19 @@ def read_recorded_run(bag: Bag) -> RecordedRun:
     looked: dict[int, int] = {}
     assignments: list[Assignment] = []
     topic = find_topic(bag.topics, TASK_PROGRESS_TOPIC, "wm_planner/msg/TaskProgress")
-    elapsed_s = float("inf")
+    elapsed_s, over = float("inf"), False
     for record in bag.records([topic] if topic else []):
         message = bag.unpack(record)
         looked[to_ns(message.stamp)] = record.log_ns
-        now = _attempt(message)
-        before = assignments[-1].attempts[-1] if assignments else now
+        was_over, over = over, _all_reached(message)
+        before = assignments[-1].attempts[-1] if assignments else None
+        # The last frame of a task that succeeded belongs to the goal that it reached.
+        now = before if over and before is not None else _attempt(message)
+        before = before or now
         same_place = (now.goal, now.retries) == (before.goal, before.retries)
         renamed = same_place and now.instruction != before.instruction
-        if message.elapsed_s < elapsed_s or now.goal < before.goal or renamed:
+        anew = message.elapsed_s < elapsed_s or (was_over and not over)
+        if anew or now.goal < before.goal or renamed:
             begun_ns = record.log_ns - round(message.elapsed_s * 1e9)
             first = replace(now, stamp_ns=0)
             goals = getattr(message, "goals", 1)
@@ -132,6 +136,11 @@ def read_recorded_run(bag: Bag) -> RecordedRun:
             assignments[-1] = replace(last, end_ns=record.log_ns, attempts=attempts)
         elapsed_s = message.elapsed_s
     return RecordedRun(looked, tuple(assignments))
+
+
+def _all_reached(message: Any) -> bool:
+    """Whether a `TaskProgress` says that no goal is left; older bags do not tell."""
+    return bool(getattr(message, "goal", 0) >= getattr(message, "goals", 1))
 
 
 def _attempt(message: Any) -> Attempt:
