@@ -175,6 +175,28 @@ def test_recorded_plans_are_made_again_to_the_bit(tmp_path, job, result):
     assert again["cycles"][0]["staleness_s"] == pytest.approx(0.05)
 
 
+def test_dreams_are_replaced_as_often_as_the_recorded_planner_had_time_for(tmp_path, config, job):
+    slow = config.with_name("slow.yaml")  # so slow that every dream is too fast
+    slow.write_text(
+        config.read_text().replace("kinematic: {}", "kinematic: {velocity_fraction: 0.01}")
+    )
+    hurried = config.with_name("hurried.yaml")
+    hurried.write_text(slow.read_text().replace("planner: {", "planner: {regeneration_rounds: 1, "))
+    asked = replace(job, folder=tmp_path / "first", config=hurried)
+    first = replay_bag(asked)
+    assert {len(cycle["rounds"]) for cycle in first["cycles"]} == {2}
+    recorded = recorded_by_a_planner(tmp_path / "bag", asked, first, busy_s=0.05)
+    for latency, rounds in (("recorded", 2), ("zero", 3)):
+        again = replay_bag(
+            ReplayJob(recorded, tmp_path / latency, slow, latency=LatencySettings(latency=latency))
+        )
+        assert {len(cycle["rounds"]) for cycle in again["cycles"]} == {rounds}
+        found = again["recorded"]
+        assert found["compared"] > 0
+        assert found["identical"] == (found["compared"] if rounds == 2 else 0)
+    assert found["differing"][0]["fields"]["rounds"] == 1.0
+
+
 def test_goals_are_pursued_from_the_frames_on_from_which_they_were_when_recorded(
     tmp_path, job, result
 ):

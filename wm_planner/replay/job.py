@@ -200,7 +200,7 @@ def _latency(job: ReplayJob, run: RecordedRun) -> Latency:
             f"bag {job.bag} holds no progress of a planner, which latency recorded follows; "
             "choose zero or modelled"
         )
-    return RecordedLatency(run.looked)
+    return RecordedLatency(run.looked, run.rounds)
 
 
 def _assignments(job: ReplayJob, run: RecordedRun, stack: Stack) -> tuple[Assignment, ...]:
