@@ -37,7 +37,7 @@ def without(topic: str, begin_s: float, end_s: float):
 
 def repainted(paint, begin_s: float = 0.0):
     def change(message):
-        log_ns, name, content = message
+        log_ns, name, _ = message
         if name != PICTURES or (log_ns - START) / SECOND < begin_s:
             return message
         return log_ns, name, image_message(log_ns, paint(BLANK))

@@ -42,26 +42,38 @@ def write_reports(out: Path, report: dict[str, Any], folders: Sequence[Path]) ->
         partial.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     whole = [pair for pair in zip(report["bags"], folders, strict=True) if "error" not in pair[0]]
     comparison = report.get("comparison")
-    page = (
-        Environment(autoescape=True)
-        .from_string(TEMPLATE)
-        .render(
-            report=report,
-            overview=[_overview(number, result) for number, (result, _) in enumerate(whole)],
-            compared=any(result["recorded"]["compared"] for result, _ in whole),
-            paths=_paths(report) if len(whole) > 1 else [],
-            sections=[
-                _section(number, result, folder)
-                for number, (result, folder) in enumerate(whole[:SHOWN_BAGS])
-            ],
-            failed=[result for result in report["bags"] if "error" in result],
-            left_out=max(0, len(whole) - SHOWN_BAGS),
-            comparison=comparison,
-            flips=_flips(comparison) if comparison else "",
-        )
+    environment = Environment(autoescape=True)
+    environment.filters["in_words"] = shared.in_words
+    page = environment.from_string(TEMPLATE).render(
+        report=report,
+        made_with=_made_with(report),
+        overview=[_overview(number, result) for number, (result, _) in enumerate(whole)],
+        compared=any(result["recorded"]["compared"] for result, _ in whole),
+        paths=_paths(report) if len(whole) > 1 else [],
+        sections=[
+            _section(number, result, folder)
+            for number, (result, folder) in enumerate(whole[:SHOWN_BAGS])
+        ],
+        failed=_failed(report),
+        left_out=max(0, len(whole) - SHOWN_BAGS),
+        comparison=comparison,
+        flips=_flips(comparison) if comparison else "",
     )
     with renamed(out / PAGE) as partial:
         partial.write_text(page, encoding="utf-8")
+
+
+def _made_with(report: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    if "against" not in report:
+        return [("Planned with", report["made_with"])]
+    return [("Now:", report["made_with"]), ("Before:", report["against"]["made_with"])]
+
+
+def _failed(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Bags that failed, after with which of two configurations they did."""
+    before = report.get("against", {}).get("bags", [])
+    of_both = [("", one) for one in report["bags"]] + [("before, ", one) for one in before]
+    return [(which, result) for which, result in of_both if "error" in result]
 
 
 def _overview(number: int, result: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,12 @@ TEMPLATE = """<!doctype html>
  decided at each moment, not how a run with it would have ended.</p>
 <p class="note">Output hash <code>{{ report.output_hash }}</code>: equal where every decision is, to
  the last bit.</p>
-{% for result in failed %}<p class="bad">{{ result.bag }}: {{ result.error }}</p>{% endfor %}
+{% for label, made in made_with %}<p class="note">{{ label }} {{ made.configuration }}: rig
+ {{ made.rig }}, world model <code>{{ made.world_model[:12] }}</code>, inverse dynamics
+ <code>{{ made.inverse_dynamics[:12] }}</code>; wm_planner {{ made.wm_planner }}, onnxruntime
+ {{ made.onnxruntime }}.</p>{% endfor %}
+{% for which, result in failed %}<p class="bad">{{ which }}{{ result.bag }}:
+ {{ result.error }}</p>{% endfor %}
 {% if overview | length > 1 %}
 <div class="wide"><table><tr><th>bag</th><th class="number">s</th><th class="number">plans</th>
 <th class="number">cycles</th><th>rejected most</th><th class="number">left, DTW, mm</th>
@@ -79,9 +84,10 @@ TEMPLATE = """<!doctype html>
 <p>{{ "%.1f"|format(result.duration_s) }} s recorded, {{ result.looks | length }} frames looked at,
  {{ result.plans }} plans in {{ result.planning_cycles }} planning cycles
  ({% for reason, count in result.replans.items() -%}
- {{ reason }} {{ count }}{{ ", " if not loop.last }}{%- endfor %}), latency
- {{ result.latency.latency }}. Asked for: {% for said in result.instructions -%}
- “{{ said }}”{{ ", " if not loop.last }}{%- endfor %}.</p>
+ {{ reason | in_words }} {{ count }}{{ ", " if not loop.last }}{%- endfor %}), latency
+ {{ result.latency.latency }}, seed {{ result.seed }}.
+ Asked for: {% for said in result.instructions -%} “{{ said }}”{{ ", " if not loop.last }}
+{%- endfor %}</p>
 {% if result.recorded.compared %}<p>The bag holds the plans of its own planner:
  {{ result.recorded.identical }} of {{ result.recorded.compared }} are the same to the last bit
  (candidates, verdicts, scores and choice).
@@ -96,11 +102,13 @@ TEMPLATE = """<!doctype html>
 <h3>Why candidates were rejected</h3>{{ section.plots.verdicts }}
 <p class="note">The plot has the last candidates of each cycle, as have the sentences; the first
  table also those that were replaced by other dreams.</p>
-<table>{% for reason, count in section.rejections %}<tr><td>{{ reason }}</td>
-<td class="number">{{ count }}</td></tr>{% else %}<tr><td>None was.</td></tr>{% endfor %}</table>
+{% if section.rejections %}<table><tr><th>rejected for</th><th class="number">dreams</th></tr>
+{% for reason, count in section.rejections %}<tr><td>{{ reason | in_words }}</td>
+<td class="number">{{ count }}</td></tr>{% endfor %}</table>{% else %}<p>None was.</p>{% endif %}
 {% if section.limits %}<div class="wide"><table>
 <tr><th>over the limit</th><th></th><th>least, and most</th></tr>
-{% for row in section.limits %}<tr><td>{{ row.reason }}</td><td class="number">{{ row.count }}</td>
+{% for row in section.limits %}<tr><td>{{ row.reason | in_words }}</td>
+<td class="number">{{ row.count }}</td>
 <td>{{ row.nearest }}{% if row.furthest != row.nearest %}<br>{{ row.furthest }}{% endif %}</td></tr>
 {% endfor %}</table></div>{% endif %}
 {{ section.plots.candidates }}
