@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup
+from PIL import Image
 
 from wm_planner.commands.demo_report import figures as shared
 from wm_planner.commands.demo_report.recording import read_reports
@@ -27,6 +29,7 @@ WORST = {
     "dream": "the dream least like what came",
     "path": "the path farthest from what was done",
 }
+JPEG_QUALITY = 88
 SHOWN_BAGS = 12  # with plots; all are listed
 
 
@@ -160,4 +163,7 @@ def _wide(svg: str) -> Markup:
 
 
 def _inline(picture: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
+    """A picture inside the page, as JPEG: pages of many bags would be heavy with what is exact."""
+    data = io.BytesIO()
+    Image.open(picture).save(data, "JPEG", quality=JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
