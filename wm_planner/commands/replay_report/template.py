@@ -10,7 +10,9 @@ TEMPLATE = """<!doctype html>
  h1 { font-size: 1.5em; } h2 { font-size: 1.25em; margin-top: 2.5em; border-top: 1px solid #ddd;
   padding-top: 1em; } h3 { font-size: 1.05em; margin-top: 1.6em; }
  svg, img { width: 100%; height: auto; }
- table { border-collapse: collapse; } td, th { padding: .15em 1em .15em 0; text-align: left; }
+ table { border-collapse: collapse; margin: .6em 0; }
+ td, th { padding: .15em 1em .15em 0; text-align: left; }
+ td.name, td.number { white-space: nowrap; }
  td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
  .note { color: #666; } .open { background: #fff6dd; padding: .6em 1em; border-radius: 6px; }
  .bad { color: #b3261e; } code { font-size: .9em; } p { overflow-wrap: anywhere; }
@@ -67,13 +69,15 @@ TEMPLATE = """<!doctype html>
 {% if paths %}
 <h2>Planned and recorded, over all bags</h2>
 {% for what, by_hand in paths %}
-<div class="wide"><table>
-<tr><th>DTW {{ what }}, mean over {{ by_hand.left.bags }} bags, mm</th>
+<h3>DTW {{ what }}, mean over {{ by_hand.left.bags }} bags, mm</h3>
+<div class="wide"><table><tr><th></th>
 <th class="number">planned</th><th></th><th class="number">without a model</th>
 <th class="number">nearer by</th><th class="number">95% interval</th></tr>
 {% for hand, found in by_hand.items() %}{% for name, one in found.baselines.items() %}
-<tr><td>{{ hand }} hand</td><td class="number">{{ "%.1f"|format(1000 * found.planned) }}</td>
-<td>{{ name }}</td><td class="number">{{ "%.1f"|format(1000 * one.mean) }}</td>
+<tr><td class="name">{{ hand }} hand</td>
+<td class="number">{{ "%.1f"|format(1000 * found.planned) }}</td>
+<td class="name">{{ name }}</td>
+<td class="number">{{ "%.1f"|format(1000 * one.mean) }}</td>
 <td class="number">{{ "%.1f"|format(1000 * one.margin) }}</td>
 <td class="number">{{ "%.1f"|format(1000 * one.interval[0]) }} to
  {{ "%.1f"|format(1000 * one.interval[1]) }}</td></tr>
