@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def test_ctrl_c_keeps_the_bags_that_are_done_and_leaves_no_process(tmp_path, job
     signal.signal(signal.SIGINT, before)
     done = tmp_path / "out" / "bags" / "0000-short" / "result.json"
     while not done.exists() and group.poll() is None:
-        pass
+        time.sleep(0.05)
     os.killpg(group.pid, signal.SIGINT)  # as a terminal does
     said = group.communicate(timeout=120)[1]
     assert group.returncode == 130, said
