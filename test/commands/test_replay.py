@@ -12,6 +12,7 @@ from painted_rig import write_config
 from simple_bags import write_bag
 
 from wm_planner.cli import main
+from wm_planner.commands.replay import telling_name
 
 
 def with_velocity_limit(folder: Path, config: Path, fraction: float) -> Path:
@@ -53,8 +54,13 @@ def test_a_halved_velocity_limit_is_found_as_flips_of_that_reason(tmp_path, caps
     words = [*words, str(out / "second")]
     capsys.readouterr()
     assert main([*words, "--config", halved, "--against", whole]) == 1
-    assert "candidates for JOINT_VELOCITY" in capsys.readouterr().out
-    found = json.loads((out / "second" / "report.json").read_text())["comparison"]
+    said = capsys.readouterr()
+    assert "candidates for JOINT_VELOCITY" in said.out
+    assert said.err.splitlines() == [f"{n} of 2: replayed 0000-bag" for n in (1, 2)]
+    report = json.loads((out / "second" / "report.json").read_text())
+    found, made, before = report["comparison"], report["made_with"], report["against"]["made_with"]
+    assert (made["configuration"], before["configuration"]) == (halved, whole)
+    assert made["world_model"] == before["world_model"] != made["inverse_dynamics"]
     assert set(found["flips"]["rejected"]) == {"JOINT_VELOCITY"}
     assert not found["flips"]["accepted"]
     assert found["first_divergence"]["seconds"] == 0.0
@@ -69,3 +75,22 @@ def test_a_halved_velocity_limit_is_found_as_flips_of_that_reason(tmp_path, caps
     assert main([*words, "--config", whole, "--against", whole]) == 0
     assert "no difference" in capsys.readouterr().out
     assert "No candidate changed sides." in (out / "second" / "report.html").read_text()
+
+
+def test_bags_are_told_apart_by_as_many_folders_as_that_takes(tmp_path):
+    paths = [tmp_path / name for name in ("monday/run/bag", "tuesday/run/bag", "once", "once")]
+    told = [telling_name(path, paths) for path in paths]
+    assert told == ["monday/run/bag", "tuesday/run/bag", "once", "once"]
+    assert telling_name(paths[0], paths[:1]) == "bag"
+
+
+def test_what_no_bag_can_be_replayed_with_is_told_before_anything_is(tmp_path, capsys):
+    config = write_config(tmp_path)
+    words = ["replay", str(write_bag(tmp_path / "bag")), "--out", str(tmp_path / "out")]
+    assert main([*words, "--config", str(config), "--rig", "unitree_g1_inspire"]) == 2
+    assert "the rig is 'unitree_g1_inspire'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    # Without words for what was to be done, nothing is; and there is no hash of nothing.
+    assert main([*words, "--config", str(config)]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert "give --instruction" in said[0] and said[1].startswith("nothing was replayed: ")

@@ -11,13 +11,14 @@ from humanoid_data import humanoid_data
 from published import LENGTHS, SIZE, STRIDE, numbers_shown, publish, recorded
 
 from wm_planner import actions
-from wm_planner.datasets.importing import SETS, ImportSettings, import_recordings, place
+from wm_planner.datasets.importing import ImportSettings, import_recordings
 from wm_planner.datasets.lerobot_index import finish
 from wm_planner.datasets.lerobot_reader import LeRobotDataset
 from wm_planner.datasets.lerobot_source import LeRobotSource
 from wm_planner.datasets.lerobot_writer import write_shard
 from wm_planner.datasets.recording import JointTrack, Pictures, Recording
 from wm_planner.datasets.resampling import make_episode
+from wm_planner.datasets.splitting import SETS, place
 from wm_planner.errors import ConfigurationError, DataError
 from wm_planner.observing.joint_reader import split_joints
 from wm_planner.robot.rig_description import find_rig

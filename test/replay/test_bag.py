@@ -103,10 +103,13 @@ def test_damage_is_told_in_one_line_that_names_the_bag(tmp_path, plain, damage, 
 def test_what_is_no_bag_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "demo" / "bag").mkdir(parents=True)
+    (tmp_path / "demo" / "bag" / "metadata.yaml").touch()
     for path, said in (
         (tmp_path / "nothing", "no such file"),
         (tmp_path / "notes.txt", "expected a folder"),
-        (tmp_path / "folder", "neither metadata"),
+        (tmp_path / "folder", "neither metadata.*in the folder$"),
+        (tmp_path / "demo", f"below it are {tmp_path / 'demo' / 'bag'}"),
     ):
         with pytest.raises(DataError, match=said), Bag(path):
             pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -149,6 +150,26 @@ def test_every_goal_of_a_task_is_a_recording_of_its_own(tmp_path) -> None:
     assert data.instruction.tolist() == ["lift", "lower"]
     begin = data.joint_position[data.episode_offsets[1], 0] - joints_at(0.0)[0]
     assert begin == pytest.approx(3.5 * SPEED, abs=STEP_S * SPEED)
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_task_that_was_believed_done_is_one_recording_and_physics_says_whether_it_was(
+    shown, tmp_path
+) -> None:
+    # Of 40 frames: when each was told how long its task had been going on, and the last of a task.
+    told = {number: (0.1 * number, number == 9) for number in range(10)}
+    told |= {number: (0.1 * (number - 8), number == 39) for number in range(20, 40)}
+    messages, numbers = [], itertools.count()
+    for log_ns, topic, message in run(4.0):
+        messages.append((log_ns, topic, message))
+        number = next(numbers) if topic == CAMERA.topic else -1
+        if number in told:
+            elapsed_s, last = told[number]
+            messages.append(task(log_ns, "lift", elapsed_s, goal=int(last)))
+            messages.append((log_ns, "/rig/success", STORE.types["std_msgs/msg/Bool"](shown)))
+    source = BagSource(write_bag(tmp_path / "bag", messages), ROBOT, HEAD)
+    assert source.keys == ("goal 1", "goal 2")  # one each of two tasks
+    assert [source.read(key).success for key in source.keys] == [shown, shown]
 
 
 def test_a_bag_that_lacks_something_is_skipped_with_the_reason(tmp_path, capsys) -> None:

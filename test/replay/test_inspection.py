@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import yaml
 from painted_rig import RIG
-from simple_bags import CAMERA, JOINTS, START, header, image_message, run, write_bag
+from simple_bags import (
+    CAMERA,
+    JOINTS,
+    START,
+    commanded,
+    header,
+    image_message,
+    run,
+    write_bag,
+)
 
 from wm_planner.cli import main
 from wm_planner.errors import DataError
@@ -14,6 +23,7 @@ from wm_planner.replay.inspection import inspect, mismatches, problems_of
 from wm_planner.replay.rig_proposal import propose_joints, propose_topics, rig_skeleton
 
 SECOND = 1_000_000_000
+BLANK = np.zeros((6, 8, 3), np.uint8)
 PICTURES, STATES = CAMERA.topic, RIG.topics.joint_states
 
 
@@ -25,12 +35,12 @@ def without(topic: str, begin_s: float, end_s: float):
     return change
 
 
-def repainted(paint):
+def repainted(paint, begin_s: float = 0.0):
     def change(message):
-        log_ns, name, content = message
-        if name != PICTURES:
+        log_ns, name, _ = message
+        if name != PICTURES or (log_ns - START) / SECOND < begin_s:
             return message
-        return log_ns, name, image_message(log_ns, paint(content))
+        return log_ns, name, image_message(log_ns, paint(BLANK))
 
     return change
 
@@ -57,8 +67,16 @@ def test_a_good_bag_has_rates_sizes_and_joints_and_no_problem_but_the_missing_in
     ("change", "said"),
     [
         (without(PICTURES, 0.55, 1.45), f"{PICTURES}: silent for 1.00 s at 0.50 s"),
-        (repainted(lambda m: np.zeros((6, 8, 3), np.uint8)), f"{PICTURES}: black"),
-        (repainted(lambda m: np.full((6, 8, 3), 99, np.uint8)), f"{PICTURES}: frozen"),
+        (without(PICTURES, 0.0, 0.65), f"{PICTURES}: silent for 0.70 s at 0.00 s"),
+        (without(STATES, 1.005, 2.0), f"{STATES}: silent for 0.90 s at 1.00 s"),
+        (repainted(np.zeros_like), f"{PICTURES}: black for 1.90 s at 0.00 s"),
+        (repainted(np.zeros_like, 0.75), f"{PICTURES}: black for 1.10 s at 0.80 s"),
+        (repainted(np.ones_like, 0.35), f"{PICTURES}: black for 1.50 s at 0.40 s"),
+        (repainted(lambda m: np.full_like(m, 99)), f"{PICTURES}: frozen for 1.80 s at 0.10 s"),
+        (
+            repainted(lambda m: np.full_like(m, 99), 0.55),
+            f"{PICTURES}: frozen for 1.20 s at 0.70 s",
+        ),
         (set_back, f"{STATES}: the clock was set back 1 times"),
     ],
 )
@@ -103,6 +121,14 @@ def test_the_skeleton_holds_every_recorded_name_on_its_side(tmp_path):
     assert (camera["topic"], camera["height"], camera["width"]) == (PICTURES, 192, 256)
 
 
+def test_the_skeleton_takes_what_joints_did_and_not_what_they_were_told(tmp_path):
+    def told(message):
+        return (message[0], "/joint_command", message[2]) if message[1] == "/told" else message
+
+    bag = write_bag(tmp_path / "bag", commanded(2.0), change=told)
+    assert yaml.safe_load(rig_skeleton(inspect(bag), "mine"))["topics"]["joint_states"] == STATES
+
+
 def test_the_command_tells_whether_the_bag_serves_the_rig(tmp_path, capsys):
     good = write_bag(tmp_path / "good")
     assert main(["inspect", str(good)]) == 0
@@ -110,4 +136,6 @@ def test_the_command_tells_whether_the_bag_serves_the_rig(tmp_path, capsys):
     other = write_bag(tmp_path / "other", run(), change=renamed)
     assert main(["inspect", str(other)]) == 1
     assert f"{PICTURES}: /head/color/image_raw" in capsys.readouterr().out
+    assert main(["inspect", str(good), "--rig", "unitree_g1_inspire"]) == 1
+    assert capsys.readouterr().out.endswith("serves simulated_bimanual: --rig simulated_bimanual\n")
     assert main(["inspect", str(tmp_path / "nothing")]) == 2

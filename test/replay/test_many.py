@@ -8,16 +8,19 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from painted_rig import write_config
+import yaml
+from painted_rig import RIG, write_config
 from simple_bags import run, write_bag
 
 from wm_planner.replay import many
 from wm_planner.replay.job import ReplayJob, read_result, replay_bag
 from wm_planner.replay.many import output_hash, replay_many
+from wm_planner.share_folder import share_folder
 
 # Looked for and not imported: Ray reads its settings when it first is.
 needs_ray = pytest.mark.skipif(
@@ -77,6 +80,26 @@ def test_what_is_done_is_not_done_again_unless_something_changed(tmp_path, job, 
     assert replay_many([replace(kept, seed=3)])[0] == {"error": "done again"}
 
 
+def test_the_same_job_with_another_limit_in_the_rig_file_is_another_one(tmp_path, job):
+    file = share_folder() / "config" / "rigs" / f"{RIG.name}.yaml"
+    told = yaml.safe_load(file.read_text()) | {"urdf": str(RIG.urdf), "srdf": str(RIG.srdf)}
+    keys = []
+    for jerk in (150.0, 150.0, 151.0):
+        told["limits"]["jerk"] = jerk
+        (tmp_path / "rig.yaml").write_text(yaml.safe_dump(told))
+        keys.append(replace(job, rig=str(tmp_path / "rig.yaml")).key)
+    assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.parametrize("lost", ["bag", "worst_dream_1.png"])
+def test_what_lost_a_part_is_done_again(tmp_path, job, lost):
+    kept = replace(job, folder=tmp_path / "out")
+    replay_bag(kept)
+    assert read_result(kept) is not None
+    (tmp_path / "out" / lost).rename(tmp_path / "elsewhere")
+    assert read_result(kept) is None
+
+
 @pytest.mark.parametrize("left", ["", "[1]", "{}", '{"key": 1', '{"key": null}'])
 def test_a_result_that_is_not_whole_counts_as_none(tmp_path, job, left):
     (tmp_path / "result.json").write_text(left)
@@ -128,7 +151,7 @@ def test_ctrl_c_keeps_the_bags_that_are_done_and_leaves_no_process(tmp_path, job
     signal.signal(signal.SIGINT, before)
     done = tmp_path / "out" / "bags" / "0000-short" / "result.json"
     while not done.exists() and group.poll() is None:
-        pass
+        time.sleep(0.05)
     os.killpg(group.pid, signal.SIGINT)  # as a terminal does
     said = group.communicate(timeout=120)[1]
     assert group.returncode == 130, said

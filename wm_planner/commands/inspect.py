@@ -66,7 +66,9 @@ def _table(found: Inspection) -> None:
 
 
 def _verdict(found: Inspection, rig: RigDescription, missing: list[str]) -> None:
+    from wm_planner.replay.inspection import mismatches
     from wm_planner.replay.rig_proposal import propose_joints, propose_topics
+    from wm_planner.robot.rig_description import load_rig, rig_files
 
     if not missing:
         print(f"serves the rig {rig.name}")
@@ -74,6 +76,10 @@ def _verdict(found: Inspection, rig: RigDescription, missing: list[str]) -> None
     print(f"does not serve the rig {rig.name}:")
     for problem in missing:
         print(f"  - {problem}")
+    others = [name for name, file in rig_files().items() if not mismatches(found, load_rig(file))]
+    if others:
+        print(f"serves {', '.join(others)}: --rig {others[0]}")
+        return
     topics = propose_topics(found, rig)
     state = found.topics.get(topics.get(rig.topics.joint_states, ""))
     joints = propose_joints(state.joint_names, rig) if state else {}

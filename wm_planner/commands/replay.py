@@ -10,6 +10,8 @@ a bag failed, or, with --against, where the two configurations decide differentl
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,52 +63,69 @@ def run(args: argparse.Namespace) -> int:
     from wm_planner.replay.comparison import compare
     from wm_planner.replay.many import output_hash, replay_many
     from wm_planner.replay.margins import COMMANDED, path_margins
+    from wm_planner.replay.provenance import provenance
 
     if args.workers is None and args.ray_address is None:
         args.workers = 1
     if args.workers is not None and args.workers < 1:
         raise ConfigurationError(f"workers: got {args.workers}, expected at least 1")
-    jobs = _jobs(args, args.config, "bags")
-    for job in jobs:
-        _ = job.stack_config  # a wrong configuration is told before anything is replayed
-    against = _jobs(args, args.against, "against") if args.against else []
-    with _Progress(len(jobs) + len(against)) as progress:
-        jobs_of_both = [*jobs, *against]
+    names = [telling_name(bag, args.bags) for bag in args.bags]
+    jobs = _jobs(args, args.config, "bags", names)
+    against = _jobs(args, args.against, "against", names) if args.against else []
+    jobs_of_both = [*jobs, *against]
+    # What is wrong with a configuration is told before anything is replayed.
+    made_with = [
+        {"configuration": str(path or "planner.yaml of the package"), **provenance(of_one[0])}
+        for path, of_one in ((args.config, jobs), (args.against, against))
+        if of_one
+    ]
+    with _Progress(len(jobs_of_both)) as progress:
         results = replay_many(jobs_of_both, args.workers, args.ray_address, progress.done)
-    first, second = results[: len(jobs)], results[len(jobs) :]
+    named = [
+        {**result, "bag": name}
+        for result, name in zip(results, names * len(made_with), strict=True)
+    ]
+    first, second = named[: len(jobs)], named[len(jobs) :]
     report: dict[str, Any] = {
         "open_loop": True,
         "output_hash": output_hash(first),
+        "made_with": made_with[0],
         "paths": path_margins(first),
         "command_paths": path_margins(first, COMMANDED),
         "bags": first,
     }
     if against:
         # The order of reading: from --against, which is known, to --config, which is new.
-        report["against"] = {"output_hash": output_hash(second), "bags": second}
+        report["against"] = {
+            "output_hash": output_hash(second),
+            "made_with": made_with[1],
+            "bags": second,
+        }
         report["comparison"] = compare(second, first)
     try:
         write_reports(args.out, report, [job.folder for job in jobs])
     except OSError as error:
         raise DataError(f"{args.out} could not be written: {error.strerror}") from error
-    failed = [result for result in results if "error" in result]
+    failed = [result for result in named if "error" in result]
     _tell(args.out, report, failed)
     different = bool(against) and not report["comparison"]["same"]
     return EXIT_DIFFERENT if failed or different else 0
 
 
-def _jobs(args: argparse.Namespace, config: Path | None, kind: str) -> list[ReplayJob]:
+def _jobs(
+    args: argparse.Namespace, config: Path | None, kind: str, names: Sequence[str]
+) -> list[ReplayJob]:
     from wm_planner.replay.job import ReplayJob
     from wm_planner.replay.latency import LatencySettings
     from wm_planner.settings import from_mapping
 
-    names = ("latency", "latency_median", "latency_spread")
-    latency = from_mapping(LatencySettings, {name: getattr(args, name) for name in names})
+    told = ("latency", "latency_median", "latency_spread")
+    latency = from_mapping(LatencySettings, {one: getattr(args, one) for one in told})
     return [
         ReplayJob(
             # Absolute, because workers may be at work elsewhere.
             bag=bag.absolute(),
-            folder=args.out.absolute() / kind / f"{index:04d}-{bag.resolve().stem}",
+            folder=args.out.absolute() / kind / f"{index:04d}-{name.replace('/', '-')}",
             config=config and config.absolute(),
             rig=args.rig and _absolute(args.rig),
             instruction=args.instruction,
@@ -114,8 +133,17 @@ def _jobs(args: argparse.Namespace, config: Path | None, kind: str) -> list[Repl
             latency=latency,
             copy=not args.no_copy,
         )
-        for index, bag in enumerate(args.bags)
+        for index, (bag, name) in enumerate(zip(args.bags, names, strict=True))
     ]
+
+
+def telling_name(bag: Path, bags: Sequence[Path]) -> str:
+    """Return a bag's name, after as many of its folders as tell it from all others."""
+    whole, parts = {other.resolve() for other in bags}, bag.resolve().parts
+    for count in range(1, len(parts)):
+        if sum(other.parts[-count:] == parts[-count:] for other in whole) == 1:
+            return "/".join(parts[-count:])
+    return str(bag)
 
 
 def _absolute(rig: str) -> str:
@@ -145,6 +173,9 @@ def _tell(out: Path, report: dict[str, Any], failed: list[Result]) -> None:
                 print(f"now {side}: {count} candidates for {reason}")
         where = found["first_divergence"]
         print(f"first divergence: {where['bag']}, {where['says']}" if where else "no difference")
+    if len(failed) == len(report["bags"]):
+        print(f"nothing was replayed: {out}/report.html")
+        return
     print(f"output hash {report['output_hash'][:16]}, {out}/report.html (open loop)")
 
 
@@ -158,6 +189,7 @@ class _Progress:
         console = Console(stderr=True)
         self._bar = Progress(console=console, disable=not console.is_terminal)
         self._task = self._bar.add_task("replaying", total=total)
+        self._done, self._total = 0, total
 
     def __enter__(self) -> _Progress:
         self._bar.start()
@@ -168,4 +200,8 @@ class _Progress:
 
     def done(self, job: ReplayJob, result: Result) -> None:
         """Count a bag."""
+        self._done += 1
         self._bar.update(self._task, advance=1, description=job.bag.name)
+        if self._bar.disable and self._total > 1:
+            said = "failed" if "error" in result else "replayed"
+            print(f"{self._done} of {self._total}: {said} {job.folder.name}", file=sys.stderr)

@@ -18,11 +18,10 @@ from wm_planner.datasets.lerobot_writer import write_shard
 from wm_planner.datasets.origin import Origin
 from wm_planner.datasets.recording import Recording, Source
 from wm_planner.datasets.resampling import frame_times, make_episode, phases_of
-from wm_planner.errors import ConfigurationError, DataError, WmPlannerError
+from wm_planner.datasets.splitting import SETS, check_shares, place
+from wm_planner.errors import DataError, WmPlannerError
 from wm_planner.robot.robot_model import RobotModel
 from wm_planner.settings import setting
-
-SETS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,8 @@ def import_recordings(
     Raises:
         DataError: no recording could be used.
     """
-    if split is not None and (len(split) != len(SETS) or min(split) < 0 or sum(split) <= 0):
-        raise ConfigurationError(f"split: got {list(split)}, expected shares of {', '.join(SETS)}")
+    if split is not None:
+        check_shares(split)
     tally = Tally({})
     usable = list(_usable(sources, settings, tally, say))
     placed = [""] * len(usable) if split is None else place([c.name for c in usable], split)
@@ -115,29 +114,6 @@ def import_recordings(
     if not tally.recordings:
         raise DataError(f"nothing could be used: {tally.skipped} recordings skipped")
     return tally
-
-
-def place(names: Sequence[str], shares: Sequence[float]) -> list[str]:
-    """Return which of `SETS` each recording goes to; the same names always go the same way.
-
-    Args:
-        names: of the recordings, all different.
-        shares: of the sets; one that is above 0 gets a recording if there are enough.
-    """
-    wanted = np.asarray(shares, float) / np.sum(shares) * len(names)
-    counts = np.floor(wanted).astype(int)
-    for index in np.argsort(counts - wanted, kind="stable")[: len(names) - counts.sum()]:
-        counts[index] += 1
-    for index in np.flatnonzero((counts == 0) & (wanted > 0)):
-        if counts.max() > 1:
-            counts[np.argmax(counts)] -= 1
-            counts[index] = 1
-    order = sorted(range(len(names)), key=lambda i: hashlib.sha256(names[i].encode()).digest())
-    placed = [""] * len(names)
-    ends = np.cumsum(counts)
-    for rank, index in enumerate(order):
-        placed[index] = SETS[int(np.searchsorted(ends, rank, side="right"))]
-    return placed
 
 
 def _usable(

@@ -154,7 +154,8 @@ def _read_info(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: cannot be used ({type(error).__name__}: {error})") from error
     if "target.hand_pose" in info["features"]:
         raise DataError(
-            f"{path}: is a dataset of this project already; `wm-planner train --data` takes several"
+            f"{path}: is a dataset of this project already; `wm-planner train --data` takes "
+            "several, `wm-planner split` splits one"
         )
     return dict(info)
 

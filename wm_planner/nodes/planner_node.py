@@ -75,7 +75,7 @@ class PlannerNode(StageNode):
         reliable, sensor = topics.RELIABLE_QOS, topics.SENSOR_QOS
         for kind, topic, heard, quality in (
             (Image, topics.frames_topic(spec.camera), self._frame, sensor),
-            (JointState, rig.topics.joint_states, self._joints, sensor),
+            (JointState, rig.topics.joint_states, self._joints, topics.JOINTS_QOS),
             (msg.Command, topics.COMMAND_TOPIC, self._command, reliable),
             (msg.ExecutorState, topics.EXECUTOR_STATE_TOPIC, self._executor_state, reliable),
         ):

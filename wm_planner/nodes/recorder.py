@@ -28,7 +28,7 @@ def recorded_topics(
     """Return message class and quality of service of everything worth keeping, by topic."""
     picture, ending = (CompressedImage, "/compressed") if compressed else (Image, "")
     wanted: dict[str, tuple[Any, QoSProfile]] = {
-        rig.topics.joint_states: (JointState, topics.SENSOR_QOS),
+        rig.topics.joint_states: (JointState, topics.JOINTS_QOS),
         rig.topics.emergency_stop: (Bool, topics.LATCHED_QOS),
         "/" + topics.PLAN_TOPIC: (msg.Plan, topics.RELIABLE_QOS),
         "/" + topics.REPORT_TOPIC: (msg.PlanReport, topics.RELIABLE_QOS),

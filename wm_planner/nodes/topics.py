@@ -42,6 +42,8 @@ def frames_topic(camera: str) -> str:
 
 
 SENSOR_QOS = qos_profile_sensor_data
+#: Nobody who needs every joint state loses one while it is busy for a moment.
+JOINTS_QOS = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
 RELIABLE_QOS = QoSProfile(depth=10)
 #: Only the newest value counts, and who comes late gets it.
 LATCHED_QOS = QoSProfile(

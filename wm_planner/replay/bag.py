@@ -152,7 +152,11 @@ def _storage_paths(path: Path) -> list[Path]:
         return [path]
     files = sorted(file for file in path.iterdir() if file.suffix in STORAGES)
     if not files:
-        raise DataError(f"bag {path}: neither metadata.yaml nor a storage file is in the folder")
+        bags = sorted(str(found.parent) for found in path.glob("*/metadata.yaml"))
+        below = f"; below it are {', '.join(bags[:3])}" if bags else ""
+        raise DataError(
+            f"bag {path}: neither metadata.yaml nor a storage file is in the folder{below}"
+        )
     return files
 
 

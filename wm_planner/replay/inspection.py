@@ -13,7 +13,6 @@ from wm_planner.replay.topic_statistics import TopicObserver, TopicStatistics
 from wm_planner.robot.rig_description import CameraDescription, RigDescription
 
 SKEW_S = 0.5  # stamps this far from the time of recording come from another clock
-MOSTLY = 0.9
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def inspect(path: Path) -> Inspection:
             damage = str(error)
     if begin is None:
         raise DataError(damage or f"bag {path}: holds no messages")
-    found = {name: observer.finish(begin) for name, observer in sorted(observers.items())}
+    found = {name: observer.finish(begin, end) for name, observer in sorted(observers.items())}
     return Inspection(path, (end - begin) * 1e-9, found, damage)
 
 
@@ -78,10 +77,10 @@ def problems_of(found: Inspection) -> list[str]:
             problems.append(f"{name}: {topic.unsorted} messages out of order")
         if topic.skew_s is not None and abs(topic.skew_s) > SKEW_S:
             problems.append(f"{name}: recorded {topic.skew_s:+.3f} s after its stamps")
-        if topic.dark_share > MOSTLY:
-            problems.append(f"{name}: black, {topic.dark_share:.0%} of the pictures show nothing")
-        if topic.frozen_share > MOSTLY:
-            problems.append(f"{name}: frozen, {topic.frozen_share:.0%} of the pictures repeat")
+        for at, length in topic.black:
+            problems.append(f"{name}: black for {length:.2f} s at {at:.2f} s")
+        for at, length in topic.frozen:
+            problems.append(f"{name}: frozen for {length:.2f} s at {at:.2f} s")
     infos = {topic.topic.rpartition("/")[0] for topic in found.of_type(CAMERA_INFO)}
     for camera in found.of_type(IMAGE, COMPRESSED_IMAGE):
         above = camera.topic.removesuffix("/compressed").rpartition("/")[0]

@@ -32,12 +32,13 @@ from wm_planner.replay.recorded_commands import CommandListener
 from wm_planner.replay.recorded_match import RecordedMatch
 from wm_planner.replay.recorded_run import Assignment, RecordedRun, read_recorded_run
 from wm_planner.replay.result import ResultBuilder, number
+from wm_planner.robot.rig_description import find_rig
 from wm_planner.types import ObservationWindow, Plan
 
 RESULT, BAG = "result.json", "bag"
 CLOCK_SAMPLES = 20
 OTHER_CLOCK_NS = 500_000_000  # stamps this far from the time of recording are another clock's
-FORMAT = 2  # of result.json
+FORMAT = 3  # of all that is left; what is left in another one is made again
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,10 @@ class ReplayJob:
         manifests = [(path / "bundle.json").read_text(encoding="utf-8") for path in bundles]
         files = sorted(self.bag.iterdir()) if self.bag.is_dir() else [self.bag]
         found = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        rig = find_rig(config.rig)
+        robot = (rig, rig.urdf.read_text(encoding="utf-8"))
         settings = (self.instruction, self.seed, self.latency, self.copy, FORMAT)
-        return digest([str(self.bag.resolve()), found, config, manifests, settings])
+        return digest([str(self.bag.resolve()), found, config, robot, manifests, settings])
 
 
 def replay_bag(job: ReplayJob) -> dict[str, Any]:
@@ -111,7 +114,9 @@ def read_result(job: ReplayJob) -> dict[str, Any] | None:
     """Return what an earlier run of the same job left, None where there is none."""
     try:
         result = json.loads((job.folder / RESULT).read_text(encoding="utf-8"))
-        return result if result["key"] == job.key else None
+        left = [f"{BAG}/metadata.yaml", *(moment["picture"] for moment in result["moments"])]
+        whole = all((job.folder / name).is_file() for name in left)
+        return result if whole and result["key"] == job.key else None
     except (OSError, ValueError, KeyError, TypeError, WmPlannerError):
         return None
 
@@ -200,7 +205,7 @@ def _latency(job: ReplayJob, run: RecordedRun) -> Latency:
             f"bag {job.bag} holds no progress of a planner, which latency recorded follows; "
             "choose zero or modelled"
         )
-    return RecordedLatency(run.looked)
+    return RecordedLatency(run.looked, run.rounds)
 
 
 def _assignments(job: ReplayJob, run: RecordedRun, stack: Stack) -> tuple[Assignment, ...]:

@@ -47,6 +47,10 @@ class Latency(ABC):
         """Whether the frame with this stamp is looked at, as far as time allows."""
         return True
 
+    def rounds(self, stamp_ns: int) -> int | None:
+        """How many batches of dreams there is time for; None for as many as are wanted."""
+        return None
+
     @abstractmethod
     def done_ns(self, stamp_ns: int, now_ns: int, planned: bool) -> int:
         """Return when a look that begins now is over.
@@ -71,16 +75,21 @@ class RecordedLatency(Latency):
 
     Args:
         looked: when each look was over, by the stamp of its frame.
+        rounds: how many batches of dreams were judged there, where that is known.
     """
 
     queues = False
 
-    def __init__(self, looked: Mapping[int, int]) -> None:
-        self._looked = looked
+    def __init__(self, looked: Mapping[int, int], rounds: Mapping[int, int]) -> None:
+        self._looked, self._rounds = looked, rounds
 
     def looks_at(self, stamp_ns: int) -> bool:
         """Whether the recorded planner did."""
         return stamp_ns in self._looked
+
+    def rounds(self, stamp_ns: int) -> int | None:
+        """As many as the recorded planner had time for."""
+        return self._rounds.get(stamp_ns)
 
     def done_ns(self, stamp_ns: int, now_ns: int, planned: bool) -> int:
         """Return when the recorded look was over, or now where that is past."""

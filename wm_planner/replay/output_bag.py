@@ -134,6 +134,7 @@ class OutputBag:
             "plan_id": plan.plan_id if isinstance(plan, Plan) else 0,
             "replan_reason": reason.value,
             "candidates": len(report.total_score),
+            "rounds": len(report.rounds),
             "chosen": plan.candidate if isinstance(plan, Plan) else -1,
             "no_plan_reason": plan.reason if isinstance(plan, NoPlan) else "",
             "verdicts": verdicts,

@@ -247,8 +247,10 @@ class Pipeline:
         window, task = self._assembler.window(), self._task
         if window is None or task is None or task.status.outcome is not None:
             return None
+        stamp_ns = window.newest_stamp_ns
+        self._limit_rounds(self._latency.rounds(stamp_ns))
         planned = task.cycle(window, now_ns, self._settings)
-        status, stamp_ns = task.status, window.newest_stamp_ns
+        status = task.status
         if status.outcome is not None:
             self._ended(task, now_ns)
         done_ns = self._latency.done_ns(stamp_ns, now_ns, planned is not None)
@@ -257,6 +259,14 @@ class Pipeline:
             report = task.send(report, done_ns, self._settings)
         value = np.nan if status.reading is None else status.reading.value
         return Look(stamp_ns, now_ns, done_ns, window, float(value), report, reason)
+
+    def _limit_rounds(self, rounds: int | None) -> None:
+        """Let rejected dreams be replaced only as often as there is time for."""
+        settings = self._stack.config.planner
+        if rounds is not None:
+            most = min(settings.regeneration_rounds, rounds - 1)
+            settings = replace(settings, regeneration_rounds=most)
+        self._stack.planner.settings = settings
 
     def _ended(self, task: TaskRunner, now_ns: int) -> None:
         """Note an end; nothing acts on it here, so what was asked for is asked for again."""

@@ -114,6 +114,8 @@ class RecordedMatch:
 def _fields(recorded: Any, plan: Plan | None, report: PlanReport) -> Iterator[tuple[str, Any, Any]]:
     """Name, recorded and replayed value of everything that both know."""
     yield "candidates", int(recorded.candidates), len(report.total_score)
+    if getattr(recorded, "rounds", 0):  # older bags do not say
+        yield "rounds", int(recorded.rounds), len(report.rounds)
     yield "verdicts", len(recorded.verdicts), len(report.verdicts)
     for message, verdicts in zip(recorded.verdicts, report.verdicts, strict=False):
         try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wm_planner.messages.arrays import to_ns
-from wm_planner.messages.topic_names import TASK_PROGRESS_TOPIC
+from wm_planner.messages.topic_names import REPORT_TOPIC, TASK_PROGRESS_TOPIC
 from wm_planner.replay.bag import Bag
 
 
@@ -75,10 +75,13 @@ class RecordedRun:
     Attributes:
         looked: when each look at a frame was over, clock of the recording, by the frame's stamp.
         assignments: tasks in their order.
+        rounds: how many batches of dreams were judged for a plan, by the frame's stamp; empty in
+            bags that do not say.
     """
 
     looked: Mapping[int, int]
     assignments: tuple[Assignment, ...]
+    rounds: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def pursuits(self) -> tuple[Pursuit, ...]:
@@ -113,15 +116,19 @@ def read_recorded_run(bag: Bag) -> RecordedRun:
     looked: dict[int, int] = {}
     assignments: list[Assignment] = []
     topic = find_topic(bag.topics, TASK_PROGRESS_TOPIC, "wm_planner/msg/TaskProgress")
-    elapsed_s = float("inf")
+    elapsed_s, over = float("inf"), False
     for record in bag.records([topic] if topic else []):
         message = bag.unpack(record)
         looked[to_ns(message.stamp)] = record.log_ns
-        now = _attempt(message)
-        before = assignments[-1].attempts[-1] if assignments else now
+        was_over, over = over, _all_reached(message)
+        before = assignments[-1].attempts[-1] if assignments else None
+        # The last frame of a task that succeeded belongs to the goal that it reached.
+        now = before if over and before is not None else _attempt(message)
+        before = before or now
         same_place = (now.goal, now.retries) == (before.goal, before.retries)
         renamed = same_place and now.instruction != before.instruction
-        if message.elapsed_s < elapsed_s or now.goal < before.goal or renamed:
+        anew = message.elapsed_s < elapsed_s or (was_over and not over)
+        if anew or now.goal < before.goal or renamed:
             begun_ns = record.log_ns - round(message.elapsed_s * 1e9)
             first = replace(now, stamp_ns=0)
             goals = getattr(message, "goals", 1)
@@ -131,7 +138,19 @@ def read_recorded_run(bag: Bag) -> RecordedRun:
             attempts = last.attempts if same_place else (*last.attempts, now)
             assignments[-1] = replace(last, end_ns=record.log_ns, attempts=attempts)
         elapsed_s = message.elapsed_s
-    return RecordedRun(looked, tuple(assignments))
+    return RecordedRun(looked, tuple(assignments), _rounds(bag))
+
+
+def _rounds(bag: Bag) -> dict[int, int]:
+    topic = find_topic(bag.topics, REPORT_TOPIC, "wm_planner/msg/PlanReport")
+    reports = (bag.unpack(record) for record in bag.records([topic] if topic else []))
+    told = {to_ns(report.stamp): getattr(report, "rounds", 0) for report in reports}
+    return {stamp_ns: rounds for stamp_ns, rounds in told.items() if rounds}
+
+
+def _all_reached(message: Any) -> bool:
+    """Whether a `TaskProgress` says that no goal is left; older bags do not tell."""
+    return bool(getattr(message, "goal", 0) >= getattr(message, "goals", 1))
 
 
 def _attempt(message: Any) -> Attempt:

@@ -52,7 +52,12 @@ def rig_skeleton(found: Inspection, name: str) -> str:
     at by a person.
     """
     states = found.of_type(JOINT_STATE)
-    state = max(states, key=lambda topic: len(topic.joint_names), default=None)
+    # Commands are joint states, too, often of the same joints: their topic says what they are.
+    state = max(
+        states,
+        key=lambda topic: (len(topic.joint_names), _similarity(topic.topic, "/joint_states")),
+        default=None,
+    )
     names = state.joint_names if state else ()
     infos = {topic.topic for topic in found.of_type(CAMERA_INFO)}
     rig = {

@@ -144,10 +144,16 @@ def find_rig(name_or_path: str | Path) -> RigDescription:
     """Load a rig by its name in config/rigs, or from a path (anything that ends in .yaml)."""
     if str(name_or_path).endswith((".yaml", ".yml")):
         return load_rig(Path(name_or_path))
-    files = {file.stem: file for file in (share_folder() / "config" / "rigs").glob("*.yaml")}
+    files = rig_files()
     if str(name_or_path) not in files:
         raise UnknownNameError("rig", str(name_or_path), files)
     return load_rig(files[str(name_or_path)])
+
+
+def rig_files() -> dict[str, Path]:
+    """Return the rig files that come with the package, by the rig's name."""
+    files = (share_folder() / "config" / "rigs").glob("*.yaml")
+    return {file.stem: file for file in sorted(files)}
 
 
 def load_rig(path: Path) -> RigDescription:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup
+from PIL import Image
 
 from wm_planner.commands.demo_report import figures as shared
 from wm_planner.commands.demo_report.recording import read_reports
@@ -27,6 +29,7 @@ WORST = {
     "dream": "the dream least like what came",
     "path": "the path farthest from what was done",
 }
+JPEG_QUALITY = 88
 SHOWN_BAGS = 12  # with plots; all are listed
 
 
@@ -42,26 +45,38 @@ def write_reports(out: Path, report: dict[str, Any], folders: Sequence[Path]) ->
         partial.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     whole = [pair for pair in zip(report["bags"], folders, strict=True) if "error" not in pair[0]]
     comparison = report.get("comparison")
-    page = (
-        Environment(autoescape=True)
-        .from_string(TEMPLATE)
-        .render(
-            report=report,
-            overview=[_overview(number, result) for number, (result, _) in enumerate(whole)],
-            compared=any(result["recorded"]["compared"] for result, _ in whole),
-            paths=_paths(report) if len(whole) > 1 else [],
-            sections=[
-                _section(number, result, folder)
-                for number, (result, folder) in enumerate(whole[:SHOWN_BAGS])
-            ],
-            failed=[result for result in report["bags"] if "error" in result],
-            left_out=max(0, len(whole) - SHOWN_BAGS),
-            comparison=comparison,
-            flips=_flips(comparison) if comparison else "",
-        )
+    environment = Environment(autoescape=True)
+    environment.filters["in_words"] = shared.in_words
+    page = environment.from_string(TEMPLATE).render(
+        report=report,
+        made_with=_made_with(report),
+        overview=[_overview(number, result) for number, (result, _) in enumerate(whole)],
+        compared=any(result["recorded"]["compared"] for result, _ in whole),
+        paths=_paths(report) if len(whole) > 1 else [],
+        sections=[
+            _section(number, result, folder)
+            for number, (result, folder) in enumerate(whole[:SHOWN_BAGS])
+        ],
+        failed=_failed(report),
+        left_out=max(0, len(whole) - SHOWN_BAGS),
+        comparison=comparison,
+        flips=_flips(comparison) if comparison else "",
     )
     with renamed(out / PAGE) as partial:
         partial.write_text(page, encoding="utf-8")
+
+
+def _made_with(report: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    if "against" not in report:
+        return [("Planned with", report["made_with"])]
+    return [("Now:", report["made_with"]), ("Before:", report["against"]["made_with"])]
+
+
+def _failed(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Bags that failed, after with which of two configurations they did."""
+    before = report.get("against", {}).get("bags", [])
+    of_both = [("", one) for one in report["bags"]] + [("before, ", one) for one in before]
+    return [(which, result) for which, result in of_both if "error" in result]
 
 
 def _overview(number: int, result: dict[str, Any]) -> dict[str, Any]:
@@ -148,4 +163,7 @@ def _wide(svg: str) -> Markup:
 
 
 def _inline(picture: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
+    """A picture inside the page, as JPEG: pages of many bags would be heavy with what is exact."""
+    data = io.BytesIO()
+    Image.open(picture).save(data, "JPEG", quality=JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()

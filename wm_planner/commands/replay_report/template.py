@@ -10,7 +10,9 @@ TEMPLATE = """<!doctype html>
  h1 { font-size: 1.5em; } h2 { font-size: 1.25em; margin-top: 2.5em; border-top: 1px solid #ddd;
   padding-top: 1em; } h3 { font-size: 1.05em; margin-top: 1.6em; }
  svg, img { width: 100%; height: auto; }
- table { border-collapse: collapse; } td, th { padding: .15em 1em .15em 0; text-align: left; }
+ table { border-collapse: collapse; margin: .6em 0; }
+ td, th { padding: .15em 1em .15em 0; text-align: left; }
+ td.name, td.number { white-space: nowrap; }
  td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
  .note { color: #666; } .open { background: #fff6dd; padding: .6em 1em; border-radius: 6px; }
  .bad { color: #b3261e; } code { font-size: .9em; } p { overflow-wrap: anywhere; }
@@ -23,7 +25,12 @@ TEMPLATE = """<!doctype html>
  decided at each moment, not how a run with it would have ended.</p>
 <p class="note">Output hash <code>{{ report.output_hash }}</code>: equal where every decision is, to
  the last bit.</p>
-{% for result in failed %}<p class="bad">{{ result.bag }}: {{ result.error }}</p>{% endfor %}
+{% for label, made in made_with %}<p class="note">{{ label }} {{ made.configuration }}: rig
+ {{ made.rig }}, world model <code>{{ made.world_model[:12] }}</code>, inverse dynamics
+ <code>{{ made.inverse_dynamics[:12] }}</code>; wm_planner {{ made.wm_planner }}, onnxruntime
+ {{ made.onnxruntime }}.</p>{% endfor %}
+{% for which, result in failed %}<p class="bad">{{ which }}{{ result.bag }}:
+ {{ result.error }}</p>{% endfor %}
 {% if overview | length > 1 %}
 <div class="wide"><table><tr><th>bag</th><th class="number">s</th><th class="number">plans</th>
 <th class="number">cycles</th><th>rejected most</th><th class="number">left, DTW, mm</th>
@@ -62,13 +69,15 @@ TEMPLATE = """<!doctype html>
 {% if paths %}
 <h2>Planned and recorded, over all bags</h2>
 {% for what, by_hand in paths %}
-<div class="wide"><table>
-<tr><th>DTW {{ what }}, mean over {{ by_hand.left.bags }} bags, mm</th>
+<h3>DTW {{ what }}, mean over {{ by_hand.left.bags }} bags, mm</h3>
+<div class="wide"><table><tr><th></th>
 <th class="number">planned</th><th></th><th class="number">without a model</th>
 <th class="number">nearer by</th><th class="number">95% interval</th></tr>
 {% for hand, found in by_hand.items() %}{% for name, one in found.baselines.items() %}
-<tr><td>{{ hand }} hand</td><td class="number">{{ "%.1f"|format(1000 * found.planned) }}</td>
-<td>{{ name }}</td><td class="number">{{ "%.1f"|format(1000 * one.mean) }}</td>
+<tr><td class="name">{{ hand }} hand</td>
+<td class="number">{{ "%.1f"|format(1000 * found.planned) }}</td>
+<td class="name">{{ name }}</td>
+<td class="number">{{ "%.1f"|format(1000 * one.mean) }}</td>
 <td class="number">{{ "%.1f"|format(1000 * one.margin) }}</td>
 <td class="number">{{ "%.1f"|format(1000 * one.interval[0]) }} to
  {{ "%.1f"|format(1000 * one.interval[1]) }}</td></tr>
@@ -79,9 +88,10 @@ TEMPLATE = """<!doctype html>
 <p>{{ "%.1f"|format(result.duration_s) }} s recorded, {{ result.looks | length }} frames looked at,
  {{ result.plans }} plans in {{ result.planning_cycles }} planning cycles
  ({% for reason, count in result.replans.items() -%}
- {{ reason }} {{ count }}{{ ", " if not loop.last }}{%- endfor %}), latency
- {{ result.latency.latency }}. Asked for: {% for said in result.instructions -%}
- “{{ said }}”{{ ", " if not loop.last }}{%- endfor %}.</p>
+ {{ reason | in_words }} {{ count }}{{ ", " if not loop.last }}{%- endfor %}), latency
+ {{ result.latency.latency }}, seed {{ result.seed }}.
+ Asked for: {% for said in result.instructions -%} “{{ said }}”{{ ", " if not loop.last }}
+{%- endfor %}</p>
 {% if result.recorded.compared %}<p>The bag holds the plans of its own planner:
  {{ result.recorded.identical }} of {{ result.recorded.compared }} are the same to the last bit
  (candidates, verdicts, scores and choice).
@@ -96,11 +106,13 @@ TEMPLATE = """<!doctype html>
 <h3>Why candidates were rejected</h3>{{ section.plots.verdicts }}
 <p class="note">The plot has the last candidates of each cycle, as have the sentences; the first
  table also those that were replaced by other dreams.</p>
-<table>{% for reason, count in section.rejections %}<tr><td>{{ reason }}</td>
-<td class="number">{{ count }}</td></tr>{% else %}<tr><td>None was.</td></tr>{% endfor %}</table>
+{% if section.rejections %}<table><tr><th>rejected for</th><th class="number">dreams</th></tr>
+{% for reason, count in section.rejections %}<tr><td>{{ reason | in_words }}</td>
+<td class="number">{{ count }}</td></tr>{% endfor %}</table>{% else %}<p>None was.</p>{% endif %}
 {% if section.limits %}<div class="wide"><table>
 <tr><th>over the limit</th><th></th><th>least, and most</th></tr>
-{% for row in section.limits %}<tr><td>{{ row.reason }}</td><td class="number">{{ row.count }}</td>
+{% for row in section.limits %}<tr><td>{{ row.reason | in_words }}</td>
+<td class="number">{{ row.count }}</td>
 <td>{{ row.nearest }}{% if row.furthest != row.nearest %}<br>{{ row.furthest }}{% endif %}</td></tr>
 {% endfor %}</table></div>{% endif %}
 {{ section.plots.candidates }}

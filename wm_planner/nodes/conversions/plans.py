@@ -72,6 +72,7 @@ def report_to_message(report: PlanReport, reason: ReplanReason) -> msg.PlanRepor
         plan_id=plan.plan_id if isinstance(plan, Plan) else 0,
         replan_reason=reason.value,
         candidates=len(report.total_score),
+        rounds=len(report.rounds),
         chosen=plan.candidate if isinstance(plan, Plan) else -1,
         no_plan_reason=plan.reason if isinstance(plan, NoPlan) else "",
         verdicts=[verdict_to_message(verdicts) for verdicts in report.verdicts],
