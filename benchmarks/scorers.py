@@ -182,8 +182,8 @@ def judge(
             )
             simulated = model.simulate(seen, start, chunks, generator)
             again = Resimulation(rollouts, simulated, futures.newest[b])
-        goal = Goal(str(windows.instruction[b]))
-        context = ScoringContext(rollouts, chunks, goal, model, execute_steps, again)
+        goal, scene = Goal(str(windows.instruction[b])), seen.images[model.spec.camera][-1]
+        context = ScoringContext(rollouts, chunks, goal, model, execute_steps, again, scene)
         for name, scorer in scorers.items():
             result[name][b] = scorer.score(context).contribution[0]
     return result
@@ -252,8 +252,9 @@ def compare_distances(apart, data, model, windows, left, count, seed) -> None:  
     seen, wanted = encode(model, last), encode(model, goal)
     square = (seen - wanted) ** 2
     apart["latent"] += list(np.sqrt(square.mean(axis=tuple(range(1, square.ndim)))))
+    scenes = windows.images[some, model.spec.context_frames - 1]
     # Dreams are decoded: compare as pictures that a decoder made, on one side.
-    apart["perceptual"] += list(perceptual_distance()(decode(model, seen), goal))
+    apart["perceptual"] += list(perceptual_distance()(decode(model, seen, scenes), goal))
     apart["left"] += list(left[some])
     apart["task"] += list(windows.task[some])
 

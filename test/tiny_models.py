@@ -7,6 +7,7 @@ reads the pose back. Everything is exact enough to close a loop with, and built 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from onnx import numpy_helper
 from wm_planner.bundle import (
     BACKBONE,
     INVERSE_DYNAMICS,
+    SCENE_DECODER,
     WORLD_MODEL,
     CameraSpec,
     GraphSpec,
     Manifest,
     SamplerSpec,
+    load_bundle,
     write_bundle,
 )
 from wm_planner.onnx_session import describe_graph
@@ -100,6 +103,38 @@ def write_tiny_bundles(
         opset=17,
     )
     return world_model, write_bundle(folder / name, manifest, inverse, "# Tiny\n")
+
+
+def add_scene_decoder(folder: Path, graph: tuple[str, dict[str, np.ndarray]] | None = None) -> Path:
+    """Give a tiny world model a second decoder; what holds no poses it takes from the scene."""
+    old = load_bundle(folder, WORLD_MODEL)
+    data = build_graph(*(graph or scene_decoder_graph()))
+    spec = describe_graph(f"{SCENE_DECODER}.onnx", data)
+    manifest = dataclasses.replace(
+        old.manifest, graphs={**old.manifest.graphs, SCENE_DECODER: spec}
+    )
+    return write_bundle(folder, manifest, {**old.graphs, SCENE_DECODER: data}, "# Tiny\n")
+
+
+def scene_decoder_graph() -> tuple[str, dict[str, np.ndarray]]:
+    text, weights = world_model_graphs(np.zeros((2, 20)), 0.0, 0.0)["decoder"]
+    inputs = (
+        f"scene_decoder (float[N,2,10] latent, uint8[S,{HEIGHT},{WIDTH},3] scene, "
+        "float[S,2,10] scene_latent, int64[N] row)"
+    )
+    text = text.replace("decoder (float[N,2,10] latent)", inputs).replace(
+        "padded = Pad(line, pads)",
+        """flat_scene = Reshape(scene, flat_pixels)
+                seen = Gather(flat_scene, row)
+                rest = Slice(seen, begin, end, second_axis)
+                rest_levels = Cast<to=1>(rest)
+                padded = Concat<axis=1>(line, rest_levels)""",
+    )
+    del weights["pads"]
+    return text, {
+        **weights, "flat_pixels": np.array([-1, PIXELS]), "begin": np.array([40]),
+        "end": np.array([PIXELS]), "second_axis": np.array([1]),
+    }  # fmt: skip
 
 
 def build_graph(text: str, weights: dict[str, np.ndarray]) -> bytes:

@@ -17,6 +17,7 @@ from simple_bags import write_bag
 from wm_planner import cli
 from wm_planner.closed_loop import run_episode
 from wm_planner.closed_loop.episode_record import EpisodeRecord
+from wm_planner.commands.demo_report.recording import RecordedPlan, Recording
 from wm_planner.commands.labelling.futures import DREAMED, RECORDED, Future
 from wm_planner.commands.labelling.label_file import LabelFile
 from wm_planner.commands.labelling.pictures import labelled_pictures
@@ -108,7 +109,34 @@ def test_that_an_evaluation_holds_what_happened_and_every_candidate(evaluated):
 def test_that_dreams_of_another_model_are_refused(evaluated):
     _, stack = evaluated
     with pytest.raises(DataError, match="dreams are of world model other, loaded is"):
-        Decoder(stack.config)(np.zeros((1, 2, 10)), "other")
+        Decoder(stack.config)(np.zeros((1, 2, 10)), "other", None)
+
+
+def test_that_dreams_are_decoded_over_the_frame_that_they_go_on_from(evaluated):
+    folder, _ = evaluated
+    scenes = []
+
+    def decode(latents, bundle_hash, scene):
+        scenes.append(scene)
+        return np.zeros((len(latents), *scene.shape), np.uint8)
+
+    run = open_run(folder, "head", TOPIC, decode)
+    name = next(future.episode for future in run.futures() if future.what == DREAMED)
+    with np.load(folder / name) as file:
+        frames, stamps, plans = file["frames"], file["stamp_ns"], file["plan_stamp_ns"]
+    for plan, stamp in enumerate(plans):
+        run.pictures(DREAMED, name, (plan, 0))
+        np.testing.assert_array_equal(scenes[-1], frames[stamps == stamp][0])
+
+
+def test_that_a_bags_plan_goes_on_from_the_newest_picture_before_it():
+    frames = [(stamp, np.full((2, 2, 3), stamp, np.uint8)) for stamp in (10, 20, 30)]
+    recording = Recording(frames, [], [], [], [], [])
+    for start_ns, shown in ((20, 20), (29, 20), (300, 30)):
+        plan = RecordedPlan(1, start_ns, start_ns, 0.2, 0, np.zeros((1, 2)), "")
+        assert (recording.scene_of(plan) == shown).all()
+    early = RecordedPlan(1, 9, 9, 0.2, 0, np.zeros((1, 2)), "")
+    assert recording.scene_of(early) is None
 
 
 def test_that_a_folder_of_something_else_is_refused(tmp_path):

@@ -7,7 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 from simple_recording import make_recording
-from tiny_models import CONTEXT, HEIGHT, HORIZON, WIDTH, write_tiny_bundles
+from tiny_models import (
+    CONTEXT,
+    HEIGHT,
+    HORIZON,
+    WIDTH,
+    add_scene_decoder,
+    write_tiny_bundles,
+)
 
 from wm_planner import actions
 from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle
@@ -24,6 +31,7 @@ from wm_planner.open_loop.inversion import commanded
 from wm_planner.open_loop.models import Reader
 from wm_planner.open_loop.steering import cross_swap, goal_figures, ratio_figures, task_figures
 from wm_planner.open_loop.windows import WindowSizes, draw_windows
+from wm_planner.planner.readable_frames import readable_frames
 from wm_planner.types import HandPoses
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel
 
@@ -77,6 +85,24 @@ def test_encoding_and_decoding_keep_the_leading_axes(models, windows):
     latents = encode(models[0], windows.images)
     assert latents.shape[:2] == windows.images.shape[:2]
     np.testing.assert_allclose(decode(models[0], latents), windows.images, atol=1)
+
+
+def test_windows_are_decoded_over_their_own_newest_frames(models, windows, dreams, tmp_path):
+    folder, _ = write_tiny_bundles(tmp_path, POSES)
+    model = OnnxWorldModel(load_bundle(add_scene_decoder(folder), WORLD_MODEL))
+    scenes = windows.images[:, CONTEXT - 1].copy()
+    scenes.reshape(COUNT, -1)[:, 40:] = np.arange(1, COUNT + 1)[:, None]
+    shown = decode(model, dreams.real, scenes).reshape(COUNT, HORIZON, -1)
+    alone = decode(model, dreams.real).reshape(COUNT, HORIZON, -1)
+    np.testing.assert_array_equal(shown[..., :40], alone[..., :40])
+    for number, frames in enumerate(shown[..., 40:], 1):
+        assert (frames == number).all()
+    # What reads images is shown them so as well, whether one scene is given or one a window.
+    spec = dataclasses.replace(models[1].spec, reads_images=True, frame_shape=(HEIGHT, WIDTH, 3))
+    frames = readable_frames(model, spec, dreams.real, scenes)
+    np.testing.assert_array_equal(frames.reshape(shown.shape), shown)
+    one = readable_frames(model, spec, dreams.real[:1], scenes[0])
+    np.testing.assert_array_equal(one.reshape(shown[:1].shape), shown[:1])
 
 
 def test_commands_read_off_real_frames_and_acted_dreams_are_right(windows, dreams, read):

@@ -33,7 +33,7 @@ class Painter:
     def value(self, latents, goal):
         return latents.reshape(len(latents), -1)[:, 0]
 
-    def decode(self, latents):
+    def decode(self, latents, scene=None):
         grey = latents.reshape(len(latents), -1)[:, :1, None, None]
         return np.broadcast_to(np.clip(255 * grey, 0, 255), (len(latents), 4, 6, 3)).astype(
             np.uint8

@@ -6,11 +6,19 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tiny_models import CONTEXT, DT, HORIZON, picture, write_tiny_bundles
+from tiny_models import (
+    CONTEXT,
+    DT,
+    HORIZON,
+    add_scene_decoder,
+    picture,
+    scene_decoder_graph,
+    write_tiny_bundles,
+)
 
 from wm_planner import actions
 from wm_planner.bundle import WORLD_MODEL, Bundle, load_bundle
-from wm_planner.errors import DataError, ShapeError, UnknownNameError
+from wm_planner.errors import BundleError, DataError, ShapeError, UnknownNameError
 from wm_planner.types import ActionChunks, Goal, HandPoses, ObservationWindow, Restart
 from wm_planner.world_models.onnx_world_model import OnnxWorldModel, OnnxWorldModelSettings
 
@@ -50,6 +58,53 @@ def dream(model: OnnxWorldModel, goal: Goal, seed: int = 0, candidates: int = 3)
 def test_that_decode_undoes_encode(model):
     images = picture(np.random.default_rng(0).uniform(-1, 1, (4, 20)))
     np.testing.assert_array_equal(model.decode(model.encode(images)), images)
+
+
+@pytest.fixture(scope="module")
+def with_scenes(tmp_path_factory) -> OnnxWorldModel:
+    folder, _ = write_tiny_bundles(tmp_path_factory.mktemp("scenes"), TARGETS)
+    return OnnxWorldModel(load_bundle(add_scene_decoder(folder), WORLD_MODEL))
+
+
+def littered(count: int) -> np.ndarray:
+    """Pictures with something in them that the latents do not tell."""
+    images = picture(np.random.default_rng(1).uniform(-1, 1, (count, 20)))
+    images.reshape(count, -1)[:, 40:] = np.arange(1, count + 1)[:, None]
+    return images
+
+
+def test_that_what_the_latents_do_not_tell_is_taken_from_the_scene(model, with_scenes):
+    scenes, frames = littered(2), littered(6)
+    latents, poses = with_scenes.encode(frames), frames.reshape(6, -1)[:, :40]
+    for scene, whose in ((scenes[0], [0] * 6), (scenes, [0, 0, 0, 1, 1, 1]), (frames, range(6))):
+        images = with_scenes.decode(latents, scene).reshape(6, -1)
+        shown = scene.reshape(-1, images.shape[1])
+        np.testing.assert_array_equal(images[:, :40], poses)
+        np.testing.assert_array_equal(images[:, 40:], shown[list(whose), 40:])
+    alone = model.decode(latents)
+    np.testing.assert_array_equal(with_scenes.decode(latents), alone)
+    np.testing.assert_array_equal(model.decode(latents, scenes), alone)  # a bundle without it
+
+
+def test_that_scenes_of_any_size_are_fitted_and_odd_numbers_of_them_refused(with_scenes):
+    frames = littered(4)
+    latents = with_scenes.encode(frames)
+    large = frames[0].repeat(4, axis=0).repeat(4, axis=1)
+    np.testing.assert_array_equal(
+        with_scenes.decode(latents, large), with_scenes.decode(latents, frames[0])
+    )
+    for count in (0, 3):
+        with pytest.raises(ShapeError, match=f"scene: got {count} images for 4 latents"):
+            with_scenes.decode(latents, littered(3)[:count])
+
+
+def test_that_a_scene_decoder_for_other_images_is_refused(tmp_path):
+    folder, _ = write_tiny_bundles(tmp_path, TARGETS)
+    text, weights = scene_decoder_graph()
+    other = text.replace("uint8[S,6,8,3] scene", "uint8[S,12,4,3] scene")
+    bundle = load_bundle(add_scene_decoder(folder, (other, weights)), WORLD_MODEL)
+    with pytest.raises(BundleError, match=r"scene uint8 \['S', 12, 4, 3\], .*expected"):
+        OnnxWorldModel(bundle)
 
 
 @pytest.mark.parametrize(("instruction", "target"), [("go home", 0), ("LIFT, please!", 1)])

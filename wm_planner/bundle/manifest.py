@@ -19,9 +19,10 @@ GRAPHS = {
     WORLD_MODEL: ("encoder", "decoder", "denoiser", "value"),
     INVERSE_DYNAMICS: ("inverse_dynamics",),
 }
-#: Heads that scorers may look for; a bundle without them is whole.
+SCENE_DECODER = "scene_decoder"
+#: Heads that scorers may look for, and a second decoder; a bundle without them is whole.
 OPTIONAL_GRAPHS: dict[str, tuple[str, ...]] = {
-    WORLD_MODEL: ("preference", "instruction"),
+    WORLD_MODEL: ("preference", "instruction", SCENE_DECODER),
     INVERSE_DYNAMICS: (),
 }
 DESCRIPTIVE = ("name", "training", "evaluation", "licence")  # say nothing about behaviour

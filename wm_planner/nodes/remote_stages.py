@@ -56,11 +56,15 @@ class RemoteWorldModel(WorldModel):
         _check_bundle("world_model", response.bundle_hash, self.spec.bundle_hash)
         return unflat("latents", response.latents, response.shape, np.float32)
 
-    def decode(self, latents: np.ndarray) -> np.ndarray:
+    def decode(self, latents: np.ndarray, scene: np.ndarray | None = None) -> np.ndarray:
+        scenes: Iterable[np.ndarray] = ()
+        if scene is not None:
+            scenes = scene.reshape(-1, *scene.shape[-3:])
         request = srv.Decode.Request(
             shape=flat(latents.shape, "I"),
             latents=flat(latents, "f"),
             bundle_hash=self.spec.bundle_hash,
+            scene=[image_to_message(image) for image in scenes],
         )
         return np.stack([image_from_message(image) for image in self._decode.call(request).images])
 

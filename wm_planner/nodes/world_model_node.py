@@ -80,7 +80,9 @@ class WorldModelNode(StageNode):
                 f"{model.spec.bundle_hash}"
             )
         latents = unflat("latents", request.latents, request.shape, np.float32)
-        response.images = [image_to_message(image) for image in model.decode(latents)]
+        scene = [image_from_message(image) for image in request.scene]
+        decoded = model.decode(latents, np.stack(scene) if scene else None)
+        response.images = [image_to_message(image) for image in decoded]
 
     def _imagine(self, request: Any, response: Any) -> None:
         model = self._model()

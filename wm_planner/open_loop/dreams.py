@@ -105,10 +105,25 @@ def encode(model: WorldModel, frames: np.ndarray, progress: Progress = lambda: N
     return np.concatenate(parts).reshape(*frames.shape[:-3], *model.spec.latent_shape)
 
 
-def decode(model: WorldModel, latents: np.ndarray) -> np.ndarray:
-    """Decode latents (..., *latent_shape) a batch at a time, (..., h, w, 3) uint8."""
+def decode(model: WorldModel, latents: np.ndarray, scenes: np.ndarray | None = None) -> np.ndarray:
+    """Decode a batch at a time.
+
+    Args:
+        model: the world model.
+        latents: shape (..., *latent_shape).
+        scenes: of each of the first axis, the newest frame observed, (len(latents), h, w, 3);
+            None to go by the latents alone.
+
+    Returns:
+        Shape (..., h, w, 3), uint8.
+    """
     shape = model.spec.latent_shape
-    flat = latents.reshape(-1, *shape)
-    parts = [model.decode(flat[i : i + BATCH]) for i in range(0, len(flat), BATCH)]
+    lead = latents.shape[: latents.ndim - len(shape)]
+    if scenes is not None:
+        rows = (one.reshape(-1, *shape) for one in latents)
+        parts = [model.decode(*one) for one in zip(rows, scenes, strict=True)]
+    else:
+        flat = latents.reshape(-1, *shape)
+        parts = [model.decode(flat[i : i + BATCH]) for i in range(0, len(flat), BATCH)]
     images = np.concatenate(parts)
-    return images.reshape(*latents.shape[: latents.ndim - len(shape)], *images.shape[1:])
+    return images.reshape(*lead, *images.shape[1:])

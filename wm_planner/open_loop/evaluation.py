@@ -154,7 +154,9 @@ def _pictures(
         kinds.OTHER: dreams.shuffled,
         kinds.WRONG: dreams.wrong,
     }
-    pictures = {name: decode(model, values) for name, values in latents.items()}
+    pictures = {name: decode(model, values, newest) for name, values in latents.items()}
+    for name, alone in kinds.ALONE.items():
+        pictures[alone] = decode(model, latents[name])
     pictures[kinds.COPY] = np.repeat(newest[:, None], windows.horizon, axis=1)
     return pictures, newest, truth
 

@@ -53,7 +53,8 @@ class Reader:
     ) -> Inverted:
         """Read latents, (B, H, *latent_shape), after newest ones, (B, *latent_shape)."""
         latents = np.concatenate([newest[:, None], future], axis=1)
-        frames = readable_frames(self.world_model, self.model.spec, latents)
+        scenes = windows.images[:, -windows.horizon - 1]
+        frames = readable_frames(self.world_model, self.model.spec, latents, scenes)
         return self._invert(windows, frames, dreamed)
 
     def recorded(self, windows: Windows, real: np.ndarray, newest: np.ndarray) -> Inverted:
@@ -65,8 +66,8 @@ class Reader:
     def reconstructed(self, windows: Windows, real: np.ndarray, newest: np.ndarray) -> Inverted:
         """Read what is left of that after encoding and decoding it."""
         if not self.model.spec.reads_images:
-            again = [encode(self.world_model, decode(self.world_model, x)) for x in (real, newest)]
-            real, newest = again
+            model, scenes = self.world_model, windows.images[:, -windows.horizon - 1]
+            real, newest = (encode(model, decode(model, x, scenes)) for x in (real, newest))
         return self(windows, real, newest, dreamed=False)
 
     def _invert(self, windows: Windows, frames: np.ndarray, dreamed: bool) -> Inverted:

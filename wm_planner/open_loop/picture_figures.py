@@ -16,7 +16,12 @@ from wm_planner.open_loop.pictures import image_psnr, moving, psnr, squared_erro
 FAMILY = "Pictures"
 COPY, IDLE, OTHER, WRONG = "last frame copied", "no action, no task", "other actions", "wrong task"
 RECONSTRUCTED, ACTED, FREE = "reconstruction", "actions given", "free dream"
-COMPARISONS = {RECONSTRUCTED: (COPY,), ACTED: (COPY, IDLE, OTHER), FREE: (COPY, IDLE, WRONG)}
+#: The same latents decoded without the newest frame observed.
+ALONE = {name: f"{name}, without the scene" for name in (RECONSTRUCTED, ACTED, FREE)}
+COMPARISONS = {
+    RECONSTRUCTED: (COPY,), ACTED: (COPY, IDLE, OTHER), FREE: (COPY, IDLE, WRONG),
+    **dict.fromkeys(ALONE.values(), (COPY,)),
+}  # fmt: skip
 METRICS = {
     "PSNR": HIGHER,
     "PSNR of moving pixels": HIGHER,
@@ -56,15 +61,16 @@ def picture_figures(
     moves = moving(truth, newest[:, None])
     sums: dict[str, Sums] = {}
     for name, images in pictures.items():
-        sums[name] = {
-            **_pixel_sums(images, truth, moves),
-            **(_perceptual_sums(images, truth, moves, perceptual) if perceptual else {}),
-        }
+        sums[name] = _pixel_sums(images, truth, moves)
+        if name not in ALONE.values():  # decibels tell what the scene is worth
+            sums[name] |= _similarity_sums(images, truth, moves)
+            if perceptual:
+                sums[name] |= _perceptual_sums(images, truth, moves, perceptual)
         progress()
     figures, curves = [], Curves()
     for metric, better in METRICS.items():
         for name, baselines in COMPARISONS.items():
-            chosen = asked if name == FREE else np.ones(len(truth), bool)
+            chosen = asked if name in (FREE, ALONE[FREE]) else np.ones(len(truth), bool)
             if metric not in sums[name] or not chosen.any():
                 continue
             by_name = {
@@ -94,13 +100,19 @@ def curve(metric: str, sums: tuple[np.ndarray, np.ndarray], chosen: np.ndarray) 
 
 def _pixel_sums(images: np.ndarray, truth: np.ndarray, moves: np.ndarray) -> Sums:
     one = np.ones(images.shape[:2])
-    error, similar = squared_error(images, truth), ssim_maps(images, truth)
-    count = moves.sum(axis=(-2, -1))
+    error = squared_error(images, truth)
     return {
         "PSNR": (image_psnr(images, truth), one),
-        "PSNR of moving pixels": ((error * moves).sum(axis=(-2, -1)), count),
+        "PSNR of moving pixels": ((error * moves).sum(axis=(-2, -1)), moves.sum(axis=(-2, -1))),
+    }
+
+
+def _similarity_sums(images: np.ndarray, truth: np.ndarray, moves: np.ndarray) -> Sums:
+    one = np.ones(images.shape[:2])
+    similar = ssim_maps(images, truth)
+    return {
         "SSIM": (similar.mean(axis=(-2, -1)), one),
-        "SSIM of moving pixels": ((similar * moves).sum(axis=(-2, -1)), count),
+        "SSIM of moving pixels": ((similar * moves).sum(axis=(-2, -1)), moves.sum(axis=(-2, -1))),
     }
 
 

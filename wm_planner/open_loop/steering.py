@@ -129,10 +129,9 @@ def cross_swap(
     ]
     latents = np.stack(rows).astype(np.float32)  # (A, B, H, ...)
     context = windows.images.shape[1] - windows.horizon
+    first = windows.images[:, context - 1]
     grid = CrossSwap(
-        first=windows.images[:, context - 1],
-        last=windows.images[:, -1],
-        dreamed=decode(model, latents[:, :, -1]),
+        first=first, last=windows.images[:, -1], dreamed=decode(model, latents[:, :, -1], first)
     )
     a, b = (index.ravel() for index in np.indices((count, count)))
     swapped = a != b

@@ -121,9 +121,10 @@ class Planner:
         """
         begun_s, timer = self._clock(), StageTimer(self._clock)
         with timer("encode"):
-            newest = self.world_model.look(window.images[self.world_model.spec.camera][-1:])
+            scene = window.images[self.world_model.spec.camera][-1]
+            newest = self.world_model.look(scene[None])
         hands = self.robot.hand_poses(window.newest_joint_position, window.newest_gripper_width)
-        seen = _Seen(window, goal, newest, hands, committed, generator, timer)
+        seen = _Seen(window, goal, scene, newest, hands, committed, generator, timer)
         candidates = self._imagine(seen, self.settings.candidates)
         rounds = [self._judge(seen, candidates)]
         while self._worth_another(rounds, begun_s):
@@ -204,7 +205,8 @@ class Planner:
         """Read actions off dreams, each with the newest observed frame in front."""
         observed = np.repeat(seen.newest[None], len(rollouts.latents), axis=0)
         latents = np.concatenate([observed, rollouts.latents.astype(np.float32)], axis=1)
-        frames = readable_frames(self.world_model, self.inverse_dynamics.spec, latents)
+        spec = self.inverse_dynamics.spec
+        frames = readable_frames(self.world_model, spec, latents, seen.scene)
         loaded, origin = self.world_model.spec.bundle_hash, rollouts.bundle_hash
         chunks = self.inverse_dynamics.invert(
             frames, seen.hands, rollouts.dt, rollouts.start_ns, origin, seen.generator
@@ -224,7 +226,9 @@ class Planner:
             verdicts = tuple(itertools.chain.from_iterable(judged))
         with seen.timer("score"):
             steps, model = self.settings.execute_steps, self.world_model
-            scoring = ScoringContext(made.rollouts, chunks, seen.goal, model, steps, again)
+            scoring = ScoringContext(
+                made.rollouts, chunks, seen.goal, model, steps, again, seen.scene
+            )
             slower = np.max([v.slowdown for v in verdicts], axis=0, initial=1.0) - 1.0
             pace = Scores("pace", np.full(len(made), -self.settings.slowdown_cost) * slower)
             scores = (*(scorer.score(scoring) for scorer in self.scorers), pace)
@@ -248,13 +252,15 @@ class _Seen:
     """What stays the same while one plan is made.
 
     Attributes:
-        newest: latent of the newest frame, (1, *latent_shape).
+        scene: the newest frame, (h, w, 3) uint8.
+        newest: its latent, (1, *latent_shape).
         hands: measured at that frame.
         committed: targets of the steps that are decided, or None.
     """
 
     window: ObservationWindow
     goal: Goal
+    scene: np.ndarray
     newest: np.ndarray
     hands: HandPoses
     committed: HandPoses | None

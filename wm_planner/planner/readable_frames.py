@@ -12,7 +12,7 @@ BATCH = 64  # images at a time
 
 
 def readable_frames(
-    world_model: WorldModel, spec: InverseDynamicsSpec, latents: np.ndarray
+    world_model: WorldModel, spec: InverseDynamicsSpec, latents: np.ndarray, scene: np.ndarray
 ) -> np.ndarray:
     """Return frames as inverse dynamics reads them.
 
@@ -20,6 +20,7 @@ def readable_frames(
         world_model: whose latents they are.
         spec: of the inverse dynamics model.
         latents: shape (K, F, *latent_shape).
+        scene: the newest observed frame, (h, w, 3) uint8, or that of each row, (K, h, w, 3).
 
     Returns:
         The latents, float32; or, for a model that reads images, what they decode to, shape
@@ -28,8 +29,10 @@ def readable_frames(
     frames = np.asarray(latents, np.float32)
     if not spec.reads_images:
         return frames
+    if scene.ndim == 4:
+        return np.stack([world_model.decode(*one) for one in zip(frames, scene, strict=True)])
     flat = frames.reshape(-1, *world_model.spec.latent_shape)
-    parts = [world_model.decode(flat[at : at + BATCH]) for at in range(0, len(flat), BATCH)]
+    parts = [world_model.decode(flat[at : at + BATCH], scene) for at in range(0, len(flat), BATCH)]
     return np.concatenate(parts).reshape(*frames.shape[:2], *spec.frame_shape)
 
 

@@ -43,6 +43,7 @@ class Foresight:
         alignment: pairs of rows of `planned` and `recorded` for each hand.
         frames: what the camera saw at each step, (h, w, 3) uint8; None where no frame came.
         dream: latents of the steps, float16.
+        scene: the frame that the plan began from, (h, w, 3) uint8.
     """
 
     stamp_ns: int
@@ -64,6 +65,7 @@ class Foresight:
     alignment: tuple[list[tuple[int, int]], list[tuple[int, int]]]
     frames: list[np.ndarray | None]
     dream: np.ndarray
+    scene: np.ndarray
 
 
 KEPT_NS = 5_000_000_000  # of commands, without a plan that may need them
@@ -74,6 +76,7 @@ Command = tuple[int, np.ndarray, np.ndarray]  # stamp, arm joints (D,), widths (
 class _Pending:
     plan: Plan
     targets: np.ndarray  # (H, 2, 3)
+    scene: np.ndarray
     start_latent: np.ndarray
     last_step: np.ndarray  # (2, 3), what the hands had just moved
     stamps: list[int] = field(default_factory=list)
@@ -117,7 +120,7 @@ class ForesightObserver:
         ).position
         # A plan's steps are longer than a window's where it was slowed down.
         last_step = (before[-1] - before[0]) * plan.dt / window.dt
-        pending = _Pending(plan, targets.position, latent, last_step)
+        pending = _Pending(plan, targets.position, image, latent, last_step)
         self._pending.append(pending)
         self._note(pending, window)
 
@@ -186,6 +189,7 @@ class ForesightObserver:
             alignment=(aligned[0][0], aligned[1][0]),
             frames=[pending.frames.get(step) for step in range(steps)],
             dream=plan.dream[:steps],
+            scene=pending.scene,
         )
 
     def _commanded_at(self, due_ns: np.ndarray) -> np.ndarray | None:

@@ -152,7 +152,8 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
                 if look.report is None or look.reason is None:
                     return
                 match.made(look.stamp_ns, look.report)
-                output.write(look.report, look.reason, look.done_ns)
+                scene = look.window.images[stack.world_model.spec.camera][-1]
+                output.write(look.report, look.reason, scene, look.done_ns)
                 if isinstance(look.report.plan, Plan):
                     foresight.planned(look.report.plan, look.window)
 

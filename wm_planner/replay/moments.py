@@ -59,7 +59,7 @@ def strip_steps(foresight: Foresight) -> np.ndarray:
 
 def strip(foresight: Foresight, steps: np.ndarray, stack: Stack) -> Image.Image:
     """Return two rows of pictures, the dream's above the camera's; black where no frame came."""
-    dreamed = stack.world_model.decode(foresight.dream[steps].astype(np.float32))
+    dreamed = stack.world_model.decode(foresight.dream[steps].astype(np.float32), foresight.scene)
     _, height, width, _ = dreamed.shape
     across = len(steps) * (width + GAP) - GAP
     page = np.full((2 * height + GAP, across, 3), 255, np.uint8)

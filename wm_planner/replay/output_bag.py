@@ -63,15 +63,17 @@ class OutputBag:
         if connection is not None:
             self._writer.write(connection, record.log_ns, record.data)
 
-    def write(self, report: PlanReport, reason: ReplanReason, log_ns: int) -> None:
-        """Write everything about one planning cycle."""
+    def write(
+        self, report: PlanReport, reason: ReplanReason, scene: np.ndarray, log_ns: int
+    ) -> None:
+        """Write everything about one planning cycle, which began from the frame ``scene``."""
         names = self._stack.robot.joint_names
         stamp = self._stamp(report.rollouts.start_ns)
         count, horizon, _ = report.chunks.actions.shape
         sizes = {"candidates": count, "horizon": horizon}
         if isinstance(report.plan, Plan):
             self._send(PLAN, "Plan", log_ns, **self._plan(report.plan, names))
-            self._preview(report.plan, log_ns)
+            self._preview(report.plan, scene, log_ns)
         self._send(REPORT, "PlanReport", log_ns, **self._report(report, reason))
         self._send(
             CANDIDATES,
@@ -144,9 +146,9 @@ class OutputBag:
             "latency_s": _flat(list(report.latency_s.values())),
         }
 
-    def _preview(self, plan: Plan, log_ns: int) -> None:
+    def _preview(self, plan: Plan, scene: np.ndarray, log_ns: int) -> None:
         """The chosen dream, its frames side by side."""
-        frames = self._stack.world_model.decode(plan.dream.astype(np.float32))
+        frames = self._stack.world_model.decode(plan.dream.astype(np.float32), scene)
         strip = np.concatenate(list(frames), axis=1)
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
         data = cv2.imencode(".jpg", strip[..., ::-1], quality)[1].reshape(-1)

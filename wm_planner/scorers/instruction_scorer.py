@@ -51,8 +51,17 @@ class InstructionScorerSettings:
 class Embedding(Protocol):
     """Judges how much frames look like what an instruction says."""
 
-    def similarity(self, latents: np.ndarray, goal: Goal, world_model: LatentJudge) -> np.ndarray:
-        """Return cosines (N,), -1 to 1, for latents (N, ...) and a goal with an instruction."""
+    def similarity(
+        self, latents: np.ndarray, goal: Goal, world_model: LatentJudge, scene: np.ndarray | None
+    ) -> np.ndarray:
+        """Return cosines (N,), -1 to 1, for latents (N, ...) and a goal with an instruction.
+
+        Args:
+            latents: of frames.
+            goal: with an instruction.
+            world_model: shows them to who wants pixels.
+            scene: what it shows them over, the newest frame observed; None where nobody has it.
+        """
         ...
 
 
@@ -62,7 +71,9 @@ class BundleEmbedding:
     def __init__(self, head: BundleHead) -> None:
         self._head = head
 
-    def similarity(self, latents: np.ndarray, goal: Goal, world_model: LatentJudge) -> np.ndarray:
+    def similarity(
+        self, latents: np.ndarray, goal: Goal, world_model: LatentJudge, scene: np.ndarray | None
+    ) -> np.ndarray:
         """Ask the graph; no pixels are needed."""
         return self._head.judge(latents, goal)
 
@@ -96,6 +107,7 @@ class InstructionScorer(Scorer):
         if context.goal.instruction is None:
             return Scores("instruction", np.zeros(count))
         flat = latents.reshape(count * frames, *latents.shape[2:])
-        cosine = self._embedding.similarity(flat, context.goal, context.world_model)
+        seen = context.world_model, context.scene
+        cosine = self._embedding.similarity(flat, context.goal, *seen)
         mean = cosine.reshape(count, frames).mean(axis=1)
         return Scores("instruction", self.settings.weight * mean)

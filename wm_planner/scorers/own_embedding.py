@@ -50,11 +50,13 @@ class OwnEmbedding:
         self._texts = _read_texts(text_embeddings)
         self._texts_file = text_embeddings
 
-    def similarity(self, latents: np.ndarray, goal: Goal, world_model: LatentJudge) -> np.ndarray:
+    def similarity(
+        self, latents: np.ndarray, goal: Goal, world_model: LatentJudge, scene: np.ndarray | None
+    ) -> np.ndarray:
         """Return the cosine between each decoded frame and the instruction, shape (N,)."""
         if goal.instruction not in self._texts:
             raise UnknownNameError("instruction", str(goal.instruction), self._texts)
-        frames = world_model.decode(latents.astype(np.float32))
+        frames = world_model.decode(latents.astype(np.float32), scene)
         shown = _unit(self.embed(frames))
         asked = _unit(self._texts[goal.instruction])
         if shown.shape[-1] != asked.shape[-1]:

@@ -24,8 +24,8 @@ class LatentJudge(Protocol):
         """Return how near the goal frames are, shape (N,)."""
         ...
 
-    def decode(self, latents: np.ndarray) -> np.ndarray:
-        """Turn latents into images (N, h, w, 3) uint8."""
+    def decode(self, latents: np.ndarray, scene: np.ndarray | None = None) -> np.ndarray:
+        """Turn latents into images (N, h, w, 3) uint8, over the newest frame observed."""
         ...
 
 
@@ -40,6 +40,7 @@ class ScoringContext:
         world_model: looks, decodes and judges.
         execute_steps: steps of a chunk that are carried out before looking again, at most.
         resimulation: at least what the scorer `needs`; None where no one needs any.
+        scene: the newest frame observed, (h, w, 3) uint8; None where nobody has it.
     """
 
     rollouts: Rollouts
@@ -48,6 +49,7 @@ class ScoringContext:
     world_model: LatentJudge
     execute_steps: int
     resimulation: Resimulation | None = None
+    scene: np.ndarray | None = None
 
 
 class Scorer(ABC):

@@ -128,11 +128,11 @@ class DiffusersWorldModel(WorldModel):
             return frames.astype(np.float32)
         return self._bundle_model.encode(frames)
 
-    def decode(self, latents: np.ndarray) -> np.ndarray:
+    def decode(self, latents: np.ndarray, scene: np.ndarray | None = None) -> np.ndarray:
         """Turn latents (N, *latent_shape) into images (N, h, w, 3) uint8."""
         if self.settings.dreams == PICTURES:
             return np.clip(np.rint(latents), 0, 255).astype(np.uint8)
-        return self._bundle_model.decode(latents)
+        return self._bundle_model.decode(latents, scene)
 
     def value(self, latents: np.ndarray, goal: Goal) -> np.ndarray:
         """Return how near the goal frames are, as the bundle's value head sees it, shape (N,)."""

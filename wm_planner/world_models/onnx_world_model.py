@@ -1,4 +1,4 @@
-"""A latent video world model in four ONNX graphs: encoder, decoder, denoiser and value."""
+"""A latent video world model in ONNX graphs: encoder, decoder, denoiser and value."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_planner import actions
-from wm_planner.bundle import GRAPHS, WORLD_MODEL, Bundle
+from wm_planner import actions, images
+from wm_planner.bundle import GRAPHS, SCENE_DECODER, WORLD_MODEL, Bundle
 from wm_planner.errors import BundleError, DataError, ShapeError
 from wm_planner.onnx_session import OnnxSession, OnnxSettings
 from wm_planner.robot.hand_renderer import HandRenderer
@@ -18,6 +18,7 @@ from wm_planner.words import word_vector
 from wm_planner.world_models.guidance import GIVEN_BY
 from wm_planner.world_models.latent_dreamer import LatentDreamer
 from wm_planner.world_models.sampler import signal_levels
+from wm_planner.world_models.scene_decoder import SceneDecoder
 from wm_planner.world_models.world_model import WorldModel, WorldModelSpec
 
 OUTCOME_UNKNOWN, OUTCOME_SUCCESS = 0, 1  # 2 is failure; nobody dreams towards that yet
@@ -94,6 +95,9 @@ class OnnxWorldModel(WorldModel):
             for name in GRAPHS[WORLD_MODEL]
         }
 
+        self._scene_decoder = None
+        if SCENE_DECODER in bundle.graphs:
+            self._scene_decoder = SceneDecoder(bundle, self.encode, onnx)
         self._dreamer = LatentDreamer(self._graphs["denoiser"])
         shapes = {tensor.name: tensor.shape for tensor in manifest.graphs["denoiser"].inputs}
         self._hands = None
@@ -105,8 +109,14 @@ class OnnxWorldModel(WorldModel):
         """Turn images (N, h, w, 3) uint8 of the model's size into latents, float32."""
         return self._graphs["encoder"].run(image=frames)["latent"]
 
-    def decode(self, latents: np.ndarray) -> np.ndarray:
-        """Turn latents (N, *latent_shape) into images (N, h, w, 3) uint8."""
+    def decode(self, latents: np.ndarray, scene: np.ndarray | None = None) -> np.ndarray:
+        """Turn latents (N, *latent_shape) into images (N, h, w, 3) uint8.
+
+        A bundle without the graph `scene_decoder` goes by the latents alone.
+        """
+        if self._scene_decoder is not None and scene is not None:
+            scenes = scene if scene.ndim == 4 else scene[None]
+            return self._scene_decoder.decode(latents, images.fit(scenes, *self.spec.image_size))
         return self._graphs["decoder"].run(latent=latents)["image"]
 
     def value(self, latents: np.ndarray, goal: Goal) -> np.ndarray:

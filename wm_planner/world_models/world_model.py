@@ -55,8 +55,15 @@ class WorldModel(ABC):
         return self.encode(images.fit(frames, *self.spec.image_size))
 
     @abstractmethod
-    def decode(self, latents: np.ndarray) -> np.ndarray:
-        """Turn latents (N, *latent_shape) into images (N, h, w, 3) uint8."""
+    def decode(self, latents: np.ndarray, scene: np.ndarray | None = None) -> np.ndarray:
+        """Turn latents (N, *latent_shape) into images (N, h, w, 3) uint8.
+
+        Args:
+            latents: of N frames.
+            scene: the newest frame that was observed before them, a camera image (h, w, 3) uint8 of
+                any size; or S of them, each for N / S frames that follow each other. What does not
+                move is taken from it, by a model that can. None to go by the latents alone.
+        """
 
     @abstractmethod
     def imagine(

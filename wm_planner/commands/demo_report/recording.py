@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,11 @@ class Recording:
         """The first thing that was recorded."""
         first = [series[0][0] for series in (self.frames, self.progress, self.states) if series]
         return min(first, default=0)
+
+    def scene_of(self, plan: RecordedPlan) -> np.ndarray | None:
+        """Return the newest picture that a plan was made on; None where it is not in the bag."""
+        row = bisect_right(self.frames, plan.start_ns, key=lambda frame: frame[0]) - 1
+        return self.frames[row][1] if row >= 0 else None
 
 
 def read_recording(bag: Path, camera_topic: str, plans: str = "/planner/plan") -> Recording:

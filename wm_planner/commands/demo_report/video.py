@@ -21,7 +21,7 @@ GOOD = (70, 200, 120)
 def write_video(
     path: Path,
     recording: Recording,
-    decode: Callable[[np.ndarray], np.ndarray],
+    decode: Callable[[np.ndarray, np.ndarray | None], np.ndarray],
     instruction: str,
     progress: Callable[[], None] = lambda: None,
 ) -> None:
@@ -30,11 +30,15 @@ def write_video(
     Args:
         path: of the file; written under another name first, then renamed.
         recording: of the run.
-        decode: turns latents (N, ...) into pictures (N, h, w, 3) uint8: the world model's decoder.
+        decode: turns latents (N, ...) and the frame that they go on from into pictures
+            (N, h, w, 3) uint8: the world model's decoder.
         instruction: shown above the pictures.
         progress: called after every frame.
     """
-    dreams = {id(plan): decode(plan.dream.astype(np.float32)) for plan in recording.plans}
+    dreams = {
+        id(plan): decode(plan.dream.astype(np.float32), recording.scene_of(plan))
+        for plan in recording.plans
+    }
     stamps = np.array([stamp for stamp, _ in recording.frames])
     period_s = float(np.median(np.diff(stamps))) * 1e-9 if len(stamps) > 1 else 0.1
     pages = _pages(recording, dreams, instruction, progress)

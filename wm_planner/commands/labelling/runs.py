@@ -11,7 +11,7 @@ import numpy as np
 
 from wm_planner.assembly import StackConfig, load_bundles, open_world_model
 from wm_planner.bundle import WORLD_MODEL
-from wm_planner.commands.demo_report.recording import RecordedPlan, Recording, read_recording
+from wm_planner.commands.demo_report.recording import Recording, read_recording
 from wm_planner.commands.labelling.futures import (
     DREAMED,
     RECORDED,
@@ -24,7 +24,8 @@ from wm_planner.errors import DataError
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.world_models.world_model import WorldModel
 
-Decode = Callable[[np.ndarray, str], np.ndarray]  # latents and the bundle's hash to pictures
+Decode = Callable[[np.ndarray, str, np.ndarray | None], np.ndarray]
+"""Latents, the bundle's hash and the frame that they go on from, to pictures."""
 
 
 class Decoder:
@@ -33,15 +34,23 @@ class Decoder:
     def __init__(self, config: StackConfig) -> None:
         self._config = config
 
-    def __call__(self, latents: np.ndarray, bundle_hash: str) -> np.ndarray:
-        """Decode latents (n, ...) of that bundle into pictures (n, h, w, 3)."""
+    def __call__(
+        self, latents: np.ndarray, bundle_hash: str, scene: np.ndarray | None
+    ) -> np.ndarray:
+        """Decode latents (n, ...) of that bundle into pictures (n, h, w, 3).
+
+        Args:
+            latents: of a dream.
+            bundle_hash: of the world model that dreamed it.
+            scene: the frame that it goes on from, None where that is unknown.
+        """
         loaded = self._model.spec.bundle_hash
         if bundle_hash != loaded:
             raise DataError(
                 f"dreams are of world model {bundle_hash[:12]}, loaded is {loaded[:12]}: name the "
                 "one they were dreamed with, --world-model"
             )
-        return self._model.decode(latents.astype(np.float32))
+        return self._model.decode(latents.astype(np.float32), scene)
 
     @functools.cached_property
     def _model(self) -> WorldModel:
@@ -133,7 +142,9 @@ class EvaluationRun:
         dreams = arrays["dreams"]
         if not (0 <= at[0] < len(dreams) and 0 <= at[1] < dreams.shape[1]):
             raise DataError(f"{self._folder / episode}: no plan {at[0]}, candidate {at[1]}")
-        return self._decode(dreams[at[0], at[1]], str(arrays["bundle_hash"]))
+        began = np.flatnonzero(arrays["stamp_ns"] == arrays["plan_stamp_ns"][at[0]])
+        scene = arrays["frames"][began[0]] if len(began) else None
+        return self._decode(dreams[at[0], at[1]], str(arrays["bundle_hash"]), scene)
 
     def _read(self, name: str) -> dict[str, np.ndarray]:
         path = self._folder / name
@@ -163,7 +174,7 @@ class BagRun:
         found = []
         task, asked = (str(self._facts.get(key) or "") for key in ("task", "instruction"))
         for name in self._bags:
-            frames, plans, told = self._read(name)
+            recording, frames, told = self._read(name)
             asked = asked or told
             if not asked:
                 continue
@@ -174,7 +185,7 @@ class BagRun:
             found += [
                 Future(self._folder, DREAMED, name, (n, plan.candidate), task, asked,
                        f"{name} at {plan.start_ns}")
-                for n, plan in enumerate(plans)
+                for n, plan in enumerate(recording.plans)
             ]  # fmt: skip
         return found
 
@@ -183,21 +194,22 @@ class BagRun:
         if episode not in self._bags:
             known = ", ".join(self._bags)
             raise DataError(f"{self._folder}: no bag {episode!r}, it has {known}")
-        frames, plans, _ = self._read(episode)
+        recording, frames, _ = self._read(episode)
+        plans = recording.plans
         if what == RECORDED:
             return np.stack(frames[at[0] : at[1] + 1])
         if not 0 <= at[0] < len(plans):
             raise DataError(f"{self._bags[episode]}: no plan {at[0]}, it has {len(plans)}")
         plan = plans[at[0]]
-        return self._decode(plan.dream, plan.bundle_hash)
+        return self._decode(plan.dream, plan.bundle_hash, recording.scene_of(plan))
 
     @functools.lru_cache(maxsize=4)  # noqa: B019  # a run lives as long as the command
-    def _read(self, name: str) -> tuple[list[np.ndarray], list[RecordedPlan], str]:
+    def _read(self, name: str) -> tuple[Recording, list[np.ndarray], str]:
         recording = read_recording(self._bags[name], self._camera_topic, self._plans_topic)
         told = [message.instruction for _, message in recording.progress if message.instruction]
         step = _frames_a_step(recording)
         frames = [picture for _, picture in recording.frames[::step]]
-        return frames, recording.plans, (told[0] if told else "")
+        return recording, frames, (told[0] if told else "")
 
 
 def _frames_a_step(recording: Recording) -> int:
