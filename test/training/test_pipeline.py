@@ -34,7 +34,8 @@ TINY = TrainingSettings(
     inverse_dynamics_steps=4, autoencoder_batch=8, denoiser_batch=4, value_batch=16,
     inverse_dynamics_batch=16, inverse_dynamics_on_dreams_steps=4, made_pieces=8,
     inverse_dynamics_window=3, calibration_share=0.2, checkpoint_every=2, denoising_steps=2,
-    preference_steps=4, instruction_steps=4,
+    preference_steps=4, instruction_steps=4, scene_decoder_steps=4, scene_decoder_batch=4,
+    scene_decoder_dreamed_share=0.4,
 )  # fmt: skip
 
 

@@ -15,7 +15,13 @@ from wm_planner.bundle import INVERSE_DYNAMICS, WORLD_MODEL, load_bundle, mismat
 from wm_planner.errors import BundleError, ConfigurationError, ShapeError  # noqa: E402
 from wm_planner.inverse_dynamics.onnx_inverse_dynamics import OnnxInverseDynamics  # noqa: E402
 from wm_planner.training.bundles import export_run  # noqa: E402
+from wm_planner.training.calibration import DREAMED  # noqa: E402
 from wm_planner.training.export import _checked  # noqa: E402
+from wm_planner.training.inverse_dynamics_stages import (  # noqa: E402
+    decoded_images,
+    dreamed_images,
+    made_latents,
+)
 from wm_planner.training.networks import pixel_backbone  # noqa: E402
 from wm_planner.training.networks.autoencoder import (  # noqa: E402
     Autoencoder,
@@ -39,7 +45,8 @@ TINY = TrainingSettings(
     inverse_dynamics_steps=2, autoencoder_batch=4, denoiser_batch=4, value_batch=16,
     inverse_dynamics_batch=16, made_pieces=8, calibration_share=0.5, checkpoint_every=2,
     denoising_steps=2, inverse_dynamics_input=PIXELS, pixel_inverse_dynamics_steps=2,
-    pixel_features=32, pixel_batch=6, optical_flow=True, samples_every=0,
+    pixel_features=32, pixel_batch=6, optical_flow=True, samples_every=0, scene_decoder_steps=2,
+    scene_decoder_batch=2,
 )  # fmt: skip
 CAMERAS = {"head": (96, 128)}
 NEEDS_EFFICIENTNET = pytest.mark.skipif(
@@ -76,6 +83,29 @@ def test_the_stage_is_there_only_where_it_is_asked_for(source, tmp_path):
     assert "pixel_inverse_dynamics" not in run.stages
     with pytest.raises(ConfigurationError, match=r"^stage: got 'pixel_inverse_dynamics'.*$"):
         run.train("pixel_inverse_dynamics")
+
+
+@torch.no_grad()
+def test_it_learns_from_frames_as_planning_shows_them(finished, source):
+    """Dreams over the frame that they go on from, recorded ones over one of their own episode."""
+    decoder, latents = finished.load("scene_decoder"), finished.latents
+
+    def over(latent: np.ndarray, scene: int) -> np.ndarray:
+        given = (latent[None].astype(np.float32), source.frames[scene : scene + 1],
+                 latents[scene : scene + 1].astype(np.float32), np.zeros(1, np.int64))  # fmt: skip
+        return decoder.decode_image(*map(torch.from_numpy, given))[0].numpy()
+
+    frames, dreams = made_latents(finished, DREAMED)
+    shown = dreamed_images(finished)[0].frames
+    length = TINY.horizon + 1
+    for piece, step in ((0, 0), (3, 2), (5, length - 1)):
+        expected = over(dreams[piece, step], frames[piece, 0])
+        got = shown[np.array([piece * length + step])][0]
+        np.testing.assert_allclose(got.astype(int), expected, atol=4)  # bfloat16
+    shown = decoded_images(finished)[0].frames
+    for frame, scene in ((0, 0), (4, 0), (5, 5), (11, 10), (12, 12)):
+        expected = over(latents[frame], scene)
+        np.testing.assert_allclose(shown[np.array([frame])][0].astype(int), expected, atol=4)
 
 
 def test_two_steps_move_every_weight(finished):

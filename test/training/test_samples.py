@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 
 from wm_planner.training import samples  # noqa: E402
-from wm_planner.training.pipeline import STAGES, Run  # noqa: E402
+from wm_planner.training.pipeline import Run  # noqa: E402
 from wm_planner.training.samples import DenoiserSamples, various  # noqa: E402
 from wm_planner.training.training_settings import TrainingSettings  # noqa: E402
 
@@ -19,6 +19,7 @@ TINY = TrainingSettings(
     horizon=4, width=32, layers=1, autoencoder_steps=5, denoiser_steps=5, value_steps=2,
     inverse_dynamics_steps=2, autoencoder_batch=8, denoiser_batch=4, value_batch=16,
     inverse_dynamics_batch=16, checkpoint_every=2, denoising_steps=2, samples_every=1,
+    scene_decoder_steps=5, scene_decoder_batch=4,
 )  # fmt: skip
 
 
@@ -46,12 +47,12 @@ def test_training_without_samples_ends_in_bit_exactly_the_same_weights(sampled, 
     Run(tmp_path, TINY, source)  # whether to look is no matter of the run
 
 
-@pytest.mark.parametrize("stage", ["autoencoder", "denoiser"])
+@pytest.mark.parametrize("stage", ["autoencoder", "denoiser", "scene_decoder"])
 def test_a_run_stopped_while_it_draws_goes_on_bit_exactly(
     sampled, tmp_path, source, monkeypatch, stage
 ):
     run = Run(tmp_path, TINY, source)
-    for before in STAGES[: STAGES.index(stage)]:
+    for before in run.stages[: run.stages.index(stage)]:
         run.train(before)
 
     def stop(*args, **kwargs):
@@ -70,7 +71,7 @@ def test_there_are_samples_of_every_checkpoint_and_of_the_end(sampled):
     names = {path.name for path in (sampled.folder / "samples").iterdir()}
     steps = ("000002", "000004", "000005")
     assert names == {
-        *(f"autoencoder_step_{step}.png" for step in steps),
+        *(f"{name}_step_{step}.png" for step in steps for name in ("autoencoder", "scene_decoder")),
         *(f"step_{step}.{kind}" for step in steps for kind in ("mp4", "png")),
     }
     with av.open(str(sampled.folder / "samples" / "step_000004.mp4")) as container:

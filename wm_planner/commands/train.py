@@ -1,9 +1,9 @@
 """Train the world model and the inverse dynamics model on a recorded dataset.
 
-Stages: autoencoder, inverse_dynamics, denoiser, inverse_dynamics_on_dreams, pixel_inverse_dynamics,
-value, preference, instruction. Interrupt with Ctrl-C and run the same command again to continue.
-Curves: tensorboard --logdir DIR. With --start-from models/NAME the shipped models are fine-tuned
-on your own recordings.
+Stages: autoencoder, inverse_dynamics, denoiser, inverse_dynamics_on_dreams, scene_decoder,
+pixel_inverse_dynamics, value, preference, instruction. Interrupt with Ctrl-C and run the same
+command again to continue. Curves: tensorboard --logdir DIR. With --start-from models/NAME the
+shipped models are fine-tuned on your own recordings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "stage", nargs="?", default="all",
         choices=(
             "all", "autoencoder", "inverse_dynamics", "denoiser", "inverse_dynamics_on_dreams",
-            "pixel_inverse_dynamics", "value", "preference", "instruction",
+            "scene_decoder", "pixel_inverse_dynamics", "value", "preference", "instruction",
         ),
         help="what to train; all by default",
     )  # fmt: skip

@@ -9,10 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wm_planner.training.colour_rarity import colour_bin, colour_rarity
 from wm_planner.training.devices import device_of, half_precision, put
 from wm_planner.training.loop import LossFunction
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
 from wm_planner.training.source import EpisodeSource, StackedFrames
+
+LATENT_NOISE = 0.15  # largest standard deviation on a latent before it is decoded
 
 
 def build_autoencoder(
@@ -33,7 +36,7 @@ def build_autoencoder(
 def autoencoder_loss(
     source: EpisodeSource,
     batch: int,
-    latent_noise: float = 0.15,
+    latent_noise: float = LATENT_NOISE,
     object_weight: float = 4.0,
     pose_weight: float = 2.0,
     objects_from: float = 0.2,
@@ -57,14 +60,14 @@ def autoencoder_loss(
             the hands and objects where no task takes them; the rest is drawn from all frames.
     """
     mean, std = pose_statistics(source)
-    rarity = _colour_rarity(source)
+    rarity = colour_rarity(source)
     draw = frame_drawer(source, batch, anywhere_share)
 
     def loss(model: nn.Module, generator: np.random.Generator, progress: float):  # type: ignore[no-untyped-def]
         assert isinstance(model, Autoencoder)
         index = draw(generator)
         image, device = source.frames[index], device_of(model)
-        weight = put(rarity[_colour_bin(image)], device)[:, None]
+        weight = put(rarity[colour_bin(image)], device)[:, None]
         pose = put((source.hand_pose[index] - mean) / std, device).float()
         objects = source.object_position[index]
         present = put(source.object_visible[index], device).float()
@@ -138,19 +141,3 @@ def frame_drawer(
         return np.sort(index)
 
     return draw
-
-
-def _colour_bin(image: np.ndarray) -> np.ndarray:
-    q = (image >> 5).astype(np.int32)  # 8 levels a channel
-    return (q[..., 0] << 6) | (q[..., 1] << 3) | q[..., 2]
-
-
-def _colour_rarity(source: EpisodeSource) -> np.ndarray:
-    """Weight per colour bin, shape (512,): (mean share / share) ** 0.5, within 0.3 and 12."""
-    step = max(1, len(source.frames) // 1500)
-    count = np.bincount(_colour_bin(source.frames[::step]).ravel(), minlength=512).astype(
-        np.float64
-    )
-    share = count / count.sum()
-    typical = (share * share).sum()  # share of the colour that an average pixel has
-    return np.clip(np.sqrt(typical / np.maximum(share, 1e-6)), 0.3, 12).astype(np.float32)

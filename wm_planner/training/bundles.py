@@ -18,6 +18,7 @@ from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.instruction import Instruction
 from wm_planner.training.networks.preference import Preference
+from wm_planner.training.networks.scene_decoder import SceneDecoder
 from wm_planner.training.networks.value import Value
 from wm_planner.training.pipeline import Run
 from wm_planner.training.source import EpisodeSource
@@ -45,9 +46,11 @@ def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str,
     value, inverse = run.load("value"), run.load_inverse_dynamics()
     assert isinstance(autoencoder, Autoencoder) and isinstance(denoiser, Denoiser)
     assert isinstance(value, Value)
-    preference, instruction = run.load_if_asked("preference"), run.load_if_asked("instruction")
+    preference, instruction = run.load_if_wanted("preference"), run.load_if_wanted("instruction")
     assert isinstance(preference, Preference | None)
     assert isinstance(instruction, Instruction | None)
+    scene_decoder = run.load_if_wanted("scene_decoder")
+    assert isinstance(scene_decoder, SceneDecoder | None)
     s = run.settings
     figures = {}
     if held_out is not None:
@@ -79,8 +82,9 @@ def export_run(run: Run, out: Path, held_out: EpisodeSource | None) -> dict[str,
         card="# World model\n\n" + card, evaluation=figures, outcomes=s.outcomes,
     )  # fmt: skip
     world_model = export_world_model(
-        out / "world_model", autoencoder, denoiser, value, facts, preference, instruction
-    )
+        out / "world_model", autoencoder, denoiser, value, facts, preference, instruction,
+        scene_decoder,
+    )  # fmt: skip
     inverse_facts = BundleFacts(
         **{**vars(facts), "name": f"{s.rig} first inverse dynamics",
            "card": "# Inverse dynamics model\n\n" + card}

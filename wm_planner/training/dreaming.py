@@ -10,6 +10,7 @@ from wm_planner.bundle import SamplerSpec
 from wm_planner.robot.hand_renderer import HandRenderer
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.networks.scene_decoder import SceneDecoder
 from wm_planner.world_models.sampler import denoise, signal_levels
 
 
@@ -60,3 +61,26 @@ def decode(autoencoder: Autoencoder, latents: np.ndarray) -> np.ndarray:
     """Decode latents (B, F, tokens, channels) into pictures (B * F, h, w, 3) uint8."""
     flat = torch.from_numpy(latents.reshape(-1, *latents.shape[2:]))
     return np.concatenate([autoencoder.decode_image(part).numpy() for part in flat.split(256)])
+
+
+@torch.no_grad()
+def decode_over(
+    decoder: SceneDecoder, latents: np.ndarray, scenes: np.ndarray, scene_latents: np.ndarray
+) -> np.ndarray:
+    """Decode windows over the newest frames observed before them.
+
+    Args:
+        decoder: in evaluation mode.
+        latents: Shape (B, F, tokens, channels), float32.
+        scenes: Shape (B, h, w, 3), uint8.
+        scene_latents: What these are encoded as, shape (B, tokens, channels), float32.
+
+    Returns:
+        Shape (B * F, h, w, 3), uint8.
+    """
+    row = torch.zeros(latents.shape[1], dtype=torch.int64)
+    parts = []
+    for window in zip(latents, scenes[:, None], scene_latents[:, None], strict=True):
+        latent, scene, scene_latent = (torch.from_numpy(part) for part in window)
+        parts.append(decoder.decode_image(latent, scene, scene_latent, row).numpy())
+    return np.concatenate(parts)

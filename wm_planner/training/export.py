@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from wm_planner.bundle import (
     BACKBONE,
     INVERSE_DYNAMICS,
+    SCENE_DECODER,
     WORLD_MODEL,
     Bundle,
     CameraSpec,
@@ -29,6 +30,7 @@ from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.instruction import Instruction
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.networks.preference import Preference
+from wm_planner.training.networks.scene_decoder import SceneDecoder
 from wm_planner.training.networks.value import Value
 from wm_planner.training.onnx_export import OPSET, Exported, FreeAxis, export, round_weights_to_half
 
@@ -82,13 +84,14 @@ class _Method(nn.Module):
 def export_world_model(
     folder: Path, autoencoder: Autoencoder, denoiser: Denoiser, value: Value, facts: BundleFacts,
     preference: Preference | None = None, instruction: Instruction | None = None,
+    scene_decoder: SceneDecoder | None = None,
 ) -> Bundle:  # fmt: skip
-    """Write a world model bundle and read it back; heads that are None are left out of it.
+    """Write a world model bundle and read it back; networks that are None are left out of it.
 
     Raises:
         BundleError: ONNX Runtime's numbers differ from torch's by more than `TOLERANCE`.
     """
-    for model in (autoencoder, denoiser, value, preference, instruction):
+    for model in (autoencoder, denoiser, value, preference, instruction, scene_decoder):
         if model is not None:
             round_weights_to_half(model.eval())
     s, a = denoiser.settings, autoencoder.settings
@@ -138,6 +141,16 @@ def export_world_model(
         graphs["instruction"] = _checked(
             "instruction", instruction, {"latent": latent, "words": asked}, ("similarity",), "N"
         )
+    if scene_decoder is not None:
+        scenes = FreeAxis("S", 1, 4096)
+        over = {
+            "latent": latent, "scene": image[:2], "scene_latent": torch.randn(2, *frame),
+            "row": torch.tensor([0, 1, 0]),
+        }  # fmt: skip
+        graphs[SCENE_DECODER] = _checked(
+            SCENE_DECODER, _Method(scene_decoder, scene_decoder.decode_image), over, ("image",),
+            "N", {"scene": {0: scenes}, "scene_latent": {0: scenes}},
+        )  # fmt: skip
     manifest = Manifest(
         kind=WORLD_MODEL, name=facts.name, rig=facts.rig,
         cameras={facts.camera: CameraSpec(a.height, a.width)},

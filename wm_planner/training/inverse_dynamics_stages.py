@@ -12,7 +12,7 @@ import numpy as np
 
 from wm_planner.training.calibration import DREAMED, REAL, calibrate, set_aside
 from wm_planner.training.inverse_dynamics_training import inverse_dynamics_loss
-from wm_planner.training.inverse_dynamics_windows import FrameSequences, WindowDrawer
+from wm_planner.training.inverse_dynamics_windows import Frames, FrameSequences, WindowDrawer
 from wm_planner.training.loop import LossFunction
 from wm_planner.training.made_frames import (
     as_sequences,
@@ -24,7 +24,8 @@ from wm_planner.training.made_frames import (
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
-from wm_planner.training.pixel_frames import DecodedFrames, look_at_all
+from wm_planner.training.networks.scene_decoder import SceneDecoder
+from wm_planner.training.pixel_frames import DecodedFrames, FramesOverScenes, look_at_all
 
 if TYPE_CHECKING:
     from wm_planner.training.pipeline import Run
@@ -90,17 +91,20 @@ def recorded_images(run: Run) -> Split:
 
 
 def decoded_images(run: Run) -> Split:
-    """The recorded episodes as the autoencoder shows them."""
-    frames = DecodedFrames(run.latents, _autoencoder(run))
+    """The recorded episodes as the models show them, over a frame at most a dream's length old."""
+    offsets = np.asarray(run.source.offsets)
+    first = np.repeat(offsets[:-1], np.diff(offsets))
+    since = np.arange(len(first)) - first
+    frames = _shown(run, run.latents, first + since - since % (run.settings.horizon + 1))
     return FrameSequences.of_source(run.source, frames), _aside(run)
 
 
 def dreamed_images(run: Run) -> Split:
-    """The dreamed pieces as the autoencoder shows them."""
-    sequences, aside = made(run, DREAMED)
-    latents = sequences.frames
-    assert isinstance(latents, np.ndarray)
-    return replace(sequences, frames=DecodedFrames(latents, _autoencoder(run))), aside
+    """The dreamed pieces as the models show them, over the frame that they go on from."""
+    (frames, latents), (sequences, aside) = made_latents(run, DREAMED), made(run, DREAMED)
+    flat = latents.reshape(-1, *latents.shape[2:])
+    shown = _shown(run, flat, np.repeat(frames[:, 0], frames.shape[1]))
+    return replace(sequences, frames=shown), aside
 
 
 def recorded(run: Run) -> Split:
@@ -109,7 +113,18 @@ def recorded(run: Run) -> Split:
 
 
 def made(run: Run, name: str) -> Split:
-    """The dreamed or reconstructed pieces, which are made at the first call."""
+    """The dreamed or reconstructed pieces as sequences."""
+    frames, latents = made_latents(run, name)
+    episode = np.searchsorted(run.source.offsets, frames[:, 0], side="right") - 1
+    return as_sequences(run.source, frames, latents), _aside(run)[episode]
+
+
+def made_latents(run: Run, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The dreamed or reconstructed pieces, which are made at the first call.
+
+    Returns:
+        Numbers of the frames that they stand for, shape (N, H + 1), and their latents.
+    """
     s, latents = run.settings, run.latents
     frames = pieces(run.source, s.horizon, s.made_pieces, s.seed)
     if name == DREAMED:
@@ -121,9 +136,16 @@ def made(run: Run, name: str) -> Split:
     else:
         make = reconstruction(_autoencoder(run), latents)
     with run.workers.first_alone():
-        result = made_once(run.folder / f"{name}.npy", frames, latents.shape[1:], make)
-    episode = np.searchsorted(run.source.offsets, frames[:, 0], side="right") - 1
-    return as_sequences(run.source, frames, result), _aside(run)[episode]
+        return frames, made_once(run.folder / f"{name}.npy", frames, latents.shape[1:], make)
+
+
+def _shown(run: Run, latents: np.ndarray, scene: np.ndarray) -> Frames:
+    """Latents (F, ...) as planning will show them: over scenes (F,), where the run can do that."""
+    if not run.finished("scene_decoder"):
+        return DecodedFrames(latents, _autoencoder(run))
+    decoder = run.load("scene_decoder").to(run.device)
+    assert isinstance(decoder, SceneDecoder)
+    return FramesOverScenes(latents, decoder, scene, run.source.frames, run.latents)
 
 
 def _aside(run: Run) -> np.ndarray:

@@ -69,7 +69,7 @@ def export(
         inputs: examples by name, with at least two rows.
         outputs: names.
         axis: letter of that axis in the manifest.
-        free: further free axes, by input and number.
+        free: further free axes, by input and number; a first axis may be one of its own.
 
     Returns:
         The graph. Buffers of the module (statistics, masks, frequencies) are listed as constants.
@@ -101,7 +101,9 @@ def export(
     )
     spec = GraphSpec(
         file=f"{name}.onnx",
-        inputs=tuple(_tensor_spec(value, axis) for value in proto.graph.input),
+        inputs=tuple(
+            _tensor_spec(value, shapes[value.name][0].__name__) for value in proto.graph.input
+        ),
         outputs=tuple(_tensor_spec(value, axis) for value in proto.graph.output),
         constants=constants,
     )

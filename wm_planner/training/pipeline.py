@@ -28,10 +28,12 @@ from wm_planner.training.autoencoder_training import (
 from wm_planner.training.devices import choose_device, tell_machine
 from wm_planner.training.hand_images import HandImages
 from wm_planner.training.instruction_training import instruction_loss
+from wm_planner.training.kept_stages import keep_stages
 from wm_planner.training.loop import LoopSettings, LossFunction, train
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.networks.pixel_backbone import SmallConvolutions
+from wm_planner.training.networks.scene_decoder import SceneDecoder
 from wm_planner.training.preference_training import (
     LabelledPairs,
     LabelledPictures,
@@ -41,6 +43,7 @@ from wm_planner.training.preference_training import (
 )
 from wm_planner.training.run_record import begin_or_compare, note, of_the_run
 from wm_planner.training.samples import sampling_of
+from wm_planner.training.scene_decoder_training import loss_of_run
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.stage_networks import StageNetworks
 from wm_planner.training.training_settings import PIXELS, TrainingSettings
@@ -53,8 +56,9 @@ from wm_planner.training.world_model_training import denoiser_loss, value_loss
 #: Each needs those before it.
 STAGES = (
     *("autoencoder", "inverse_dynamics", "denoiser", "inverse_dynamics_on_dreams"),
-    *("pixel_inverse_dynamics", "value", "preference", "instruction"),
+    *("scene_decoder", "pixel_inverse_dynamics", "value", "preference", "instruction"),
 )
+ON_DREAMS, ON_PIXELS = "inverse_dynamics_on_dreams", "pixel_inverse_dynamics"
 
 
 @dataclass
@@ -98,11 +102,12 @@ class Run:
         }
         with self.workers.first_alone():
             begin_or_compare(self.folder, facts, began)
+            keep_stages(self)
 
     @property
     def stages(self) -> tuple[str, ...]:
         """The stages to train, in order."""
-        without = () if self.settings.inverse_dynamics_input == PIXELS else (STAGES[4],)
+        without = () if self.settings.inverse_dynamics_input == PIXELS else (ON_PIXELS,)
         return tuple(
             name
             for name in STAGES
@@ -139,18 +144,9 @@ class Run:
 
     def begin(self, stage: str) -> tuple[nn.Module, LossFunction]:
         """A stage's network as its training begins, where it will be trained, and its loss."""
-        build: dict[str, Callable[[], tuple[nn.Module, LossFunction]]] = {
-            "autoencoder": self._autoencoder,
-            "denoiser": self._denoiser,
-            "value": self._value,
-            "inverse_dynamics": self._inverse_dynamics,
-            "inverse_dynamics_on_dreams": self._inverse_dynamics_on_dreams,
-            "pixel_inverse_dynamics": self._pixel_inverse_dynamics,
-            "preference": self._preference,
-            "instruction": self._instruction,
-        }
         torch.manual_seed(self.settings.seed)
-        model, loss = build[stage]()
+        build: Callable[[], tuple[nn.Module, LossFunction]] = getattr(self, f"_{stage}")
+        model, loss = build()
         if self.start and self.start.holds(stage):
             self.start.load_into(model, stage, self.vocabulary, self.settings.rig)
         return model.to(self.device), loss
@@ -164,18 +160,25 @@ class Run:
         model.load_state_dict(torch.load(weights, weights_only=True))
         return model.eval()
 
-    def load_if_asked(self, stage: str) -> nn.Module | None:
-        """The finished network of a stage; None where the settings leave it out."""
-        return self.load(stage) if stage in self.stages else None
+    def load_if_wanted(self, stage: str) -> nn.Module | None:
+        """The finished network of a stage that may be left out; None where it was.
+
+        Weights of another run on the same autoencoder may be put there: they count as well.
+        """
+        return self.load(stage) if stage in self.stages or self.finished(stage) else None
+
+    def finished(self, stage: str) -> bool:
+        """Whether a stage's network is there."""
+        return (self.folder / stage / "model.pt").exists()
 
     def load_inverse_dynamics(self) -> InverseDynamics:
         """The inverse dynamics to ship: on pixels where asked for, else the one that saw dreams."""
         if self.settings.inverse_dynamics_input == PIXELS:
-            on_pixels = self.load(STAGES[4])
+            on_pixels = self.load(ON_PIXELS)
             assert isinstance(on_pixels, InverseDynamics)
             return on_pixels
-        on_dreams = (self.folder / STAGES[3] / "model.pt").exists()
-        model = self.load(STAGES[3] if on_dreams else "inverse_dynamics")
+        on_dreams = self.finished(ON_DREAMS)
+        model = self.load(ON_DREAMS if on_dreams else "inverse_dynamics")
         assert isinstance(model, InverseDynamics)
         return model
 
@@ -272,6 +275,11 @@ class Run:
             self.source, self.latents, self.vocabulary, self.settings.instruction_batch
         )
         return self.networks.instruction(), loss
+
+    def _scene_decoder(self) -> tuple[nn.Module, LossFunction]:
+        autoencoder = self.load("autoencoder")
+        assert isinstance(autoencoder, Autoencoder)
+        return SceneDecoder(autoencoder), loss_of_run(self)
 
     def _inverse_dynamics(self) -> tuple[nn.Module, LossFunction]:
         return self.networks.inverse_dynamics(), inverse_dynamics_stages.loss_on_recorded(self)

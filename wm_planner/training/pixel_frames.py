@@ -14,6 +14,7 @@ from wm_planner.training.devices import device_of, half_precision, put
 from wm_planner.training.inverse_dynamics_windows import Frames
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.networks.scene_decoder import SceneDecoder
 
 
 class DecodedFrames:
@@ -38,6 +39,39 @@ class DecodedFrames:
         latents = put(self._latents[rows].astype(np.float32), device)
         with half_precision(device):
             return self._autoencoder.decode_image(latents).cpu().numpy()
+
+
+class FramesOverScenes:
+    """What a scene decoder makes of latents, each over an earlier frame that was recorded."""
+
+    def __init__(
+        self, latents: np.ndarray, decoder: SceneDecoder, scene: np.ndarray,
+        images: Frames, image_latents: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Keep all.
+
+        Args:
+            latents: Shape (F, tokens, channels).
+            decoder: in evaluation mode.
+            scene: Number of the image that each latent goes on from, shape (F,).
+            images: recorded ones.
+            image_latents: What these are encoded as.
+        """
+        self._latents, self._decoder, self._scene = latents, decoder, scene
+        self._images, self._image_latents = images, image_latents
+
+    def __len__(self) -> int:
+        return len(self._latents)
+
+    @torch.no_grad()
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """Decode frames by numbers (N,), shape (N, h, w, 3), uint8."""
+        device = device_of(self._decoder)
+        scene, row = np.unique(self._scene[rows], return_inverse=True)
+        latent, before = self._latents[rows], self._image_latents[scene]
+        given = (latent.astype(np.float32), self._images[scene], before.astype(np.float32), row)
+        with half_precision(device):
+            return self._decoder.decode_image(*(put(x, device) for x in given)).cpu().numpy()
 
 
 def varied(images: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ training: with and without samples it ends in the same weights.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +15,11 @@ from torch import nn
 
 from wm_planner.films import page, write_film, write_picture
 from wm_planner.training.autoencoder_training import encode_all
-from wm_planner.training.dreaming import decode, dream
-from wm_planner.training.loop import Sampling
+from wm_planner.training.dreaming import decode, decode_over, dream
+from wm_planner.training.loop import DrawFunction, Sampling
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.networks.scene_decoder import SceneDecoder
 from wm_planner.training.windows import SUCCESS, UNKNOWN, WindowBatch, Windows
 
 if TYPE_CHECKING:
@@ -32,10 +34,11 @@ COLUMNS = ("real", "reconstructed", "actions given", "free dream")
 def sampling_of(run: Run, stage: str) -> Sampling | None:
     """What to draw while a stage trains; None for nothing."""
     every = run.settings.samples_every * run.settings.checkpoint_every
-    if every == 0 or stage not in ("autoencoder", "denoiser"):
-        return None
-    draw = AutoencoderSamples(run) if stage == "autoencoder" else DenoiserSamples(run)
-    return Sampling(every, draw)
+    drawing: dict[str, Callable[[Run], DrawFunction]] = {
+        "autoencoder": AutoencoderSamples, "denoiser": DenoiserSamples,
+        "scene_decoder": SceneDecoderSamples,
+    }  # fmt: skip
+    return Sampling(every, drawing[stage](run)) if every and stage in drawing else None
 
 
 class AutoencoderSamples:
@@ -65,6 +68,7 @@ class DenoiserSamples:
         s = self._settings = run.settings
         self._folder, self._hands = run.folder / "samples", run.hand_renderer()
         self._autoencoder = run.load("autoencoder")
+        self._over = run.load("scene_decoder") if run.finished("scene_decoder") else None
         windows = Windows(run.source, run.latents, run.vocabulary, s.context_frames, s.horizon)
         self._drawn = windows.draw(np.random.default_rng([s.seed, 17]), DRAWN)
         first = np.searchsorted(run.source.offsets, self._drawn.frame[:, 0], side="right") - 1
@@ -105,7 +109,6 @@ class DenoiserSamples:
 
     def _films(self, model: Denoiser) -> list[np.ndarray]:
         """For each of `COLUMNS`, shape (windows, T + H, h, w, 3)."""
-        assert isinstance(self._autoencoder, Autoencoder)
         drawn, s = self._drawn, self._settings
         latents, targets = drawn.latents[self._rows], drawn.targets[self._rows]
         words, context = drawn.words[self._rows], latents[:, : s.context_frames]
@@ -117,8 +120,51 @@ class DenoiserSamples:
             for asked, given, outcome in ((np.zeros_like(words), 1.0, UNKNOWN), (words, 0.0, free))
         ]  # fmt: skip
         shown = [latents, *(np.concatenate([context, dreamed], 1) for dreamed in dreams)]
-        decoded = [decode(self._autoencoder, film.astype(np.float32)) for film in shown]
+        decoded = [self._decode(film.astype(np.float32)) for film in shown]
         return [self._real, *(film.reshape(self._real.shape) for film in decoded)]
+
+    def _decode(self, film: np.ndarray) -> np.ndarray:
+        """Over the newest frame seen, where a finished network can."""
+        newest = self._settings.context_frames - 1
+        if isinstance(self._over, SceneDecoder):
+            return decode_over(self._over, film, self._real[:, newest], film[:, newest])
+        assert isinstance(self._autoencoder, Autoencoder)
+        return decode(self._autoencoder, film)
+
+
+class SceneDecoderSamples:
+    """Last frames of windows, ``samples/scene_decoder_step_000500.png``: what was seen before them,
+    what came, and the same latents decoded alone and over what was seen.
+    """
+
+    def __init__(self, run: Run) -> None:
+        s = run.settings
+        self._folder, autoencoder = run.folder / "samples", run.load("autoencoder")
+        assert isinstance(autoencoder, Autoencoder)
+        windows = Windows(run.source, run.latents, run.vocabulary, s.context_frames, s.horizon)
+        drawn = windows.draw(np.random.default_rng([s.seed, 17]), DRAWN)
+        # Those in which most changes say most.
+        latents = drawn.latents[:, [s.context_frames - 1, -1]]
+        change = np.abs(latents[:, 1] - latents[:, 0]).mean(axis=(1, 2))
+        rows = np.argsort(-change)[:FRAMES]
+        frame = drawn.frame[rows]
+        self._seen, self._came = (
+            run.source.frames[frame[:, at]] for at in (s.context_frames - 1, -1)
+        )
+        self._before, self._latents = latents[rows, 0], latents[rows, 1:]
+        self._alone = decode(autoencoder, self._latents)
+
+    def __call__(self, model: nn.Module, step: int) -> np.ndarray:
+        """Write the picture, and return it."""
+        assert isinstance(model, SceneDecoder)
+        over = decode_over(model, self._latents, self._seen, self._before)
+        pictures = page(
+            [list(row) for row in (self._seen, self._came, self._alone, over)],
+            names=("seen before", "came", "decoded alone", "over what was seen"),
+            captions=(f"scene decoder, step {step}",),
+        )
+        write_picture(self._folder / f"scene_decoder_step_{step:06d}.png", pictures)
+        return pictures
 
 
 def various(tasks: list[str], drawn: WindowBatch, count: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from wm_planner.training.networks.denoiser_settings import DenoiserSettings
 from wm_planner.training.networks.instruction import Instruction
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics, InverseDynamicsSettings
 from wm_planner.training.networks.preference import Preference
+from wm_planner.training.networks.scene_decoder import SceneDecoder
 from wm_planner.training.networks.value import Value
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.training_settings import TrainingSettings
@@ -40,6 +41,9 @@ class StageNetworks:
             objects=self.source.object_position.shape[1],
         )  # fmt: skip
         return build_autoencoder(self.source, sizes, self.settings.seed)
+
+    def scene_decoder(self) -> SceneDecoder:
+        return SceneDecoder(self.autoencoder())
 
     def denoiser(self) -> Denoiser:
         s = self.settings

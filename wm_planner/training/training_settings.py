@@ -65,10 +65,10 @@ class TrainingSettings:
     without_kinds: tuple[str, ...] = setting(
         (), help="kinds of episodes that the denoiser does not learn from"
     )
-    autoencoder_steps: int = setting(4000, minimum=1, maximum=10**7, help="optimiser steps")
-    denoiser_steps: int = setting(5000, minimum=1, maximum=10**7, help="optimiser steps")
-    value_steps: int = setting(1500, minimum=1, maximum=10**7, help="optimiser steps")
-    inverse_dynamics_steps: int = setting(2500, minimum=1, maximum=10**7, help="optimiser steps")
+    autoencoder_steps: int = setting(4000, minimum=0, maximum=10**7, help="optimiser steps")
+    denoiser_steps: int = setting(5000, minimum=0, maximum=10**7, help="optimiser steps")
+    value_steps: int = setting(1500, minimum=0, maximum=10**7, help="optimiser steps")
+    inverse_dynamics_steps: int = setting(2500, minimum=0, maximum=10**7, help="optimiser steps")
     learning_rate: float = setting(
         2e-3, minimum=1e-6, maximum=0.1,
         help="of all stages, at the top of the schedule; less where good weights are gone on from",
@@ -86,6 +86,16 @@ class TrainingSettings:
     inverse_dynamics_on_dreams_steps: int = setting(
         0, minimum=0, maximum=10**7, help="optimiser steps; 0 leaves that stage out"
     )
+    scene_decoder_steps: int = setting(
+        0, minimum=0, maximum=10**7, help="optimiser steps; 0 leaves that stage out"
+    )
+    scene_decoder_batch: int = setting(
+        24, minimum=1, maximum=10**5, help="scenes a step, each with four frames that follow"
+    )
+    scene_decoder_dreamed_share: float = setting(
+        0.0, minimum=0.0, maximum=1.0,
+        help="of these scenes: with dreams of the run's denoiser in place of what came",
+    )  # fmt: skip
     preference_steps: int = setting(
         0, minimum=0, maximum=10**7, help="optimiser steps; 0 leaves that stage out"
     )

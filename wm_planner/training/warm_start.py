@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from wm_planner.bundle import INVERSE_DYNAMICS, OPTIONAL_GRAPHS, WORLD_MODEL, load_bundle
 from wm_planner.errors import DataError
+from wm_planner.training.networks.autoencoder import NORM_EPSILON
 from wm_planner.training.networks.inverse_dynamics import CALIBRATED
 from wm_planner.training.onnx_export import TRANSPOSED
 
@@ -30,6 +31,7 @@ GRAPHS = {
     "value": (WORLD_MODEL, ("value",)),
     "preference": (WORLD_MODEL, ("preference",)),
     "instruction": (WORLD_MODEL, ("instruction",)),
+    "scene_decoder": (WORLD_MODEL, ("scene_decoder",)),
     "inverse_dynamics": (INVERSE_DYNAMICS, ("inverse_dynamics",)),
     "pixel_inverse_dynamics": (INVERSE_DYNAMICS, ("backbone", "inverse_dynamics")),
 }
@@ -110,6 +112,42 @@ class WarmStart:
         Raises:
             DataError: nothing fits, so the folder holds another architecture.
         """
+        weights, own = self._weights(model, stage, vocabulary), model.state_dict()
+        if rig != self.rig:
+            statistics = {name for name, _ in model.named_buffers()}
+            weights = {k: v for k, v in weights.items() if k not in statistics}
+        # Certainty is fitted after training: a likelihood under an old fit would drown all else.
+        weights = {name: value for name, value in weights.items() if name not in CALIBRATED}
+        fitting = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
+        if not fitting:
+            raise DataError(f"{self.folder}: no weight of its {stage} fits this configuration")
+        model.load_state_dict(fitting, strict=False)
+        logger.info("%s: %d of %d tensors from %s", stage, len(fitting), len(own), self.folder)
+
+    def take_over(self, model: nn.Module, stage: str, vocabulary: tuple[str, ...]) -> None:
+        """Copy everything, fitted certainty included; heads that only train may stay fresh.
+
+        Args:
+            model: freshly built network of the stage.
+            stage: one of `GRAPHS`.
+            vocabulary: as for `load_into`.
+
+        Raises:
+            DataError: a weight does not fit.
+        """
+        weights, own = self._weights(model, stage, vocabulary), model.state_dict()
+        for name in weights.keys() & own.keys():
+            if weights[name].shape != own[name].shape:
+                raise DataError(
+                    f"{self.folder}: {stage} cannot be kept: {name} is "
+                    f"{list(weights[name].shape)}, this configuration has {list(own[name].shape)}"
+                )
+        model.load_state_dict({k: v for k, v in weights.items() if k in own}, strict=False)
+
+    def _weights(
+        self, model: nn.Module, stage: str, vocabulary: tuple[str, ...]
+    ) -> dict[str, Tensor]:
+        """Weights by name, with a column for each word and a row for each frame of the model."""
         weights = self._run_weights(stage) if self._is_run else self._bundle_weights(stage)
         own = model.state_dict()
         if "words.weight" in own and "words.weight" in weights:
@@ -124,16 +162,7 @@ class WarmStart:
             last = len(weights[name]) - 1
             frames = torch.arange(len(own[name])).clamp(max=last)
             weights[name] = weights[name][frames]
-        if rig != self.rig:
-            statistics = {name for name, _ in model.named_buffers()}
-            weights = {k: v for k, v in weights.items() if k not in statistics}
-        # Certainty is fitted after training: a likelihood under an old fit would drown all else.
-        weights = {name: value for name, value in weights.items() if name not in CALIBRATED}
-        fitting = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
-        if not fitting:
-            raise DataError(f"{self.folder}: no weight of its {stage} fits this configuration")
-        model.load_state_dict(fitting, strict=False)
-        logger.info("%s: %d of %d tensors from %s", stage, len(fitting), len(own), self.folder)
+        return weights
 
     @property
     def _is_run(self) -> bool:
@@ -159,4 +188,10 @@ class WarmStart:
                 if name.endswith(TRANSPOSED):
                     name, value = name.removesuffix(TRANSPOSED), value.T
                 weights[name] = torch.from_numpy(np.ascontiguousarray(value))
+        if stage == "autoencoder":
+            # Exporting folds the normalisation into the layer before it. What is left changes
+            # nothing, to the bit: an encoder that is kept is exported as it was.
+            channels = weights["decoder.0.weight"].shape[1]
+            weights["norm.running_mean"] = torch.zeros(channels)
+            weights["norm.running_var"] = torch.full((channels,), 1 - NORM_EPSILON)
         return weights

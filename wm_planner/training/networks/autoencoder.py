@@ -14,6 +14,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+NORM_EPSILON = 1e-5  # added to the latents' variance
+
 
 @dataclass(frozen=True)
 class AutoencoderSettings:
@@ -28,7 +30,9 @@ class AutoencoderSettings:
     pose: int = 20
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
+    """A convolution whose answer is added to what it was given."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.spatial = nn.Conv2d(channels, channels, 3, 1, 1)
@@ -40,7 +44,7 @@ class _Residual(nn.Module):
         return x + self.mix(torch.relu(self.spatial(x)))
 
 
-class _Place(nn.Module):
+class Place(nn.Module):
     """A learned bias per position: convolutions alone do not know where they are."""
 
     def __init__(self, channels: int, height: int, width: int) -> None:
@@ -73,21 +77,21 @@ class Autoencoder(nn.Module):
         self.register_buffer("mean_patches", nn.functional.pixel_unshuffle(patches, 4))
         self.register_buffer("mean_image", patches)
         self.encoder = nn.Sequential(
-            nn.Conv2d(48, s.narrow, 3, 2, 1), _Place(s.narrow, 4 * rows, 4 * columns), nn.ReLU(),
-            _Residual(s.narrow),
-            nn.Conv2d(s.narrow, s.wide, 3, 2, 1), _Place(s.wide, 2 * rows, 2 * columns), nn.ReLU(),
-            _Residual(s.wide), _Residual(s.wide),
-            nn.Conv2d(s.wide, wider, 3, 2, 1), _Residual(wider),
+            nn.Conv2d(48, s.narrow, 3, 2, 1), Place(s.narrow, 4 * rows, 4 * columns), nn.ReLU(),
+            Residual(s.narrow),
+            nn.Conv2d(s.narrow, s.wide, 3, 2, 1), Place(s.wide, 2 * rows, 2 * columns), nn.ReLU(),
+            Residual(s.wide), Residual(s.wide),
+            nn.Conv2d(s.wide, wider, 3, 2, 1), Residual(wider),
             nn.Conv2d(wider, s.channels, 1),
         )  # fmt: skip
-        self.norm = nn.BatchNorm2d(s.channels, affine=False, momentum=0.02)
+        self.norm = nn.BatchNorm2d(s.channels, NORM_EPSILON, affine=False, momentum=0.02)
         self.decoder = nn.Sequential(
-            nn.Conv2d(s.channels, wider, 1), _Place(wider, rows, columns), _Residual(wider),
+            nn.Conv2d(s.channels, wider, 1), Place(wider, rows, columns), Residual(wider),
             nn.Conv2d(wider, 4 * s.wide, 1), nn.PixelShuffle(2),
-            _Residual(s.wide), _Residual(s.wide),
+            Residual(s.wide), Residual(s.wide),
             nn.Conv2d(s.wide, 4 * s.narrow, 1), nn.PixelShuffle(2),
-            _Place(s.narrow, 4 * rows, 4 * columns), nn.ReLU(),
-            _Residual(s.narrow), _Residual(s.narrow),
+            Place(s.narrow, 4 * rows, 4 * columns), nn.ReLU(),
+            Residual(s.narrow), Residual(s.narrow),
             nn.Conv2d(s.narrow, 192, 1), nn.PixelShuffle(8),
         )  # fmt: skip
         last = cast(nn.Conv2d, self.decoder[-2])
