@@ -5,7 +5,8 @@
 In closed loop, the accepted candidates of every --every-th plan are tried in the simulator for
 --steps steps, and the camera looks after --execute-steps and --steps. Then judges choose: by how
 much is their choice nearer to success than the plan's mean candidate (mm), and how do they rank
-candidates (Spearman's correlation within plans)? A judge of what the camera really saw bounds what
+candidates (Spearman's correlation within plans)? Re-simulated is what will be carried out, at the
+speed that the filters ask for. A judge of what the camera really saw bounds what
 a world model without errors would give; "the nearest then" what any judge could choose. Below:
 how alike dreams and re-simulations are to what came, in what sets candidates of a plan apart
 (correlation of their latents less the plan's mean). Intervals are bootstraps over episodes.

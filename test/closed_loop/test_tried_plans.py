@@ -6,11 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from painted_rig import PaintedRig, make_stack
+from painted_rig import PaintedRig, home_and_lifted, make_stack
 
+from wm_planner import actions
 from wm_planner.closed_loop import run_episode
-from wm_planner.closed_loop.tried_plans import DRAWS, PlanTester, load, save
-from wm_planner.types import Goal
+from wm_planner.closed_loop.tried_plans import DRAWS, PlanTester, carried_out, load, save
+from wm_planner.types import ActionChunks, Goal, HandPoses
 
 GOAL = Goal("lift both hands")
 LOOKS = (2, 4)
@@ -58,6 +59,22 @@ def test_that_the_camera_saw_the_trials(stack, tested):
     before = plan.window.images[model.spec.camera][-1]
     value = model.value(model.look(np.stack([before, *plan.seen[k]])), GOAL)
     assert value[0] < value[1] < value[2]
+
+
+def test_that_half_the_speed_takes_twice_the_steps():
+    home, lifted = home_and_lifted()
+    way = np.linspace(0, 1, 7)[1:, None, None]
+    between = HandPoses(
+        home.position + way * (lifted.position - home.position),
+        np.broadcast_to(home.rotation, (6, 2, 3, 3)),
+        np.linspace(home.width, lifted.width, 7)[1:],
+    )
+    chain = np.repeat(actions.difference(home, between)[None], 2, axis=0)
+    chunks = ActionChunks(chain, np.zeros_like(chain), 0.2, 0, "hash")
+    slower = actions.integrate(home, carried_out(home, chunks, np.array([1.0, 2.0])).actions)
+    np.testing.assert_allclose(slower.position[0], between.position, atol=1e-9)
+    np.testing.assert_allclose(slower.position[1, 1::2], between.position[:3], atol=1e-9)
+    np.testing.assert_allclose(slower.width[1, 1::2], between.width[:3], atol=1e-9)
 
 
 def test_that_a_file_gives_them_back(tested, tmp_path):

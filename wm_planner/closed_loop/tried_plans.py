@@ -7,6 +7,7 @@ compared on it without simulating again.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -15,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from wm_planner import actions
 from wm_planner.assembly import Stack
 from wm_planner.closed_loop.choosers import Chooser
 from wm_planner.closed_loop.trials import Trials
 from wm_planner.planner import PlanReport
-from wm_planner.types import ObservationWindow, Plan
+from wm_planner.types import ActionChunks, HandPoses, ObservationWindow, Plan
 
 DRAWS = 2  # re-simulations of every plan
 
@@ -32,7 +34,8 @@ class TriedPlan:
         window: what the planner saw.
         latents: what it dreamed, (K, H, ...).
         actions: read off that, (K, H, 20).
-        simulated: what the world model says of these actions, (DRAWS, K, H, ...).
+        slowdown: how much slower they are carried out than dreamed, (K,); 1 where rejected.
+        simulated: what the world model says of that, (DRAWS, K, H, ...).
         score: its sum by the planner's scorers, (K,); NaN where rejected.
         way_before: from the task's success before the trials, m.
         way_left: after each step, (K, N), m; NaN where rejected or refused by the executor.
@@ -43,6 +46,7 @@ class TriedPlan:
     window: ObservationWindow
     latents: np.ndarray
     actions: np.ndarray
+    slowdown: np.ndarray
     simulated: np.ndarray
     score: np.ndarray
     way_before: float
@@ -90,19 +94,23 @@ class PlanTester(Chooser):
         window, model = here.window, self._model
         count, steps = len(report.total_score), self._looks[-1]
         way, done = np.full((count, steps), np.nan), np.zeros((count, steps), bool)
+        slowdown = np.ones(count)
         camera = window.images[model.spec.camera]
         seen = np.zeros((count, len(self._looks), *camera.shape[1:]), np.uint8)
         for k in report.accepted:
-            trial = here.run(report.plan_of(int(k)), steps, looks=self._looks)
+            plan = report.plan_of(int(k))
+            slowdown[k] = plan.dt / report.rollouts.dt
+            trial = here.run(plan, steps, looks=self._looks)
             if not trial.refusal:
                 way[k], done[k], seen[k] = trial.way_left, trial.succeeded, trial.seen
         generator = np.random.default_rng([seed, window.newest_stamp_ns])
-        chunks = report.chunks
+        chunks = carried_out(here.start, report.chunks, slowdown)
         again = [model.simulate(window, here.start, chunks, generator) for _ in range(DRAWS)]
         return TriedPlan(
             window=window,
             latents=report.rollouts.latents,
-            actions=chunks.actions,
+            actions=report.chunks.actions,
+            slowdown=slowdown,
             simulated=np.stack([rollouts.latents for rollouts in again]),
             score=report.total_score,
             way_before=here.way_left,
@@ -110,6 +118,27 @@ class PlanTester(Chooser):
             succeeded=done,
             seen=seen,
         )
+
+
+def carried_out(start: HandPoses, chunks: ActionChunks, slowdown: np.ndarray) -> ActionChunks:
+    """Return what the hands are told by each of the chunks' steps when all of it goes slower.
+
+    Args:
+        start: measured hands where the chunks begin.
+        chunks: K of H steps.
+        slowdown: factor of time, (K,), at least 1.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):  # what is rejected may be no number
+        targets = actions.pack(actions.integrate(start, chunks.actions))  # (K, H, 20)
+        count, steps = targets.shape[:2]
+        first = np.broadcast_to(actions.pack(start), (count, 1, actions.ACTION_SIZE))
+        path = np.concatenate([first, targets], axis=1)
+        at = np.arange(1, steps + 1) / slowdown[:, None]  # (K, H)
+        before = np.minimum(at.astype(int), steps - 1)
+        share, rows = (at - before)[..., None], np.arange(count)[:, None]
+        mixed = (1 - share) * path[rows, before] + share * path[rows, before + 1]
+        slower = actions.difference(start, actions.unpack(mixed))
+    return dataclasses.replace(chunks, actions=slower)
 
 
 def save(path: Path, plans: Sequence[TriedPlan], facts: dict[str, Any]) -> None:
