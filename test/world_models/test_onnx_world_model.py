@@ -163,6 +163,22 @@ def test_that_simulate_shows_what_was_commanded(model, generator):
     )
 
 
+def test_that_simulated_chunks_differ_by_what_they_do_alone(tmp_path, generator):
+    folder, _ = write_tiny_bundles(tmp_path, TARGETS, noise=0.1)
+    one = OnnxWorldModelSettings(denoising_steps=1)
+    model = OnnxWorldModel(load_bundle(folder, WORLD_MODEL), one)
+    chain = actions.difference(_poses(generator), _poses(generator, 3, HORIZON))
+    chain[2] = chain[0]
+    chunks = ActionChunks(chain, np.zeros_like(chain), DT, 0, "hash")
+    first, other, again = model.simulate(
+        make_window(), _poses(generator), chunks, generator
+    ).latents
+    np.testing.assert_array_equal(again, first)
+    assert not np.array_equal(other, first)
+    redrawn = model.simulate(make_window(), _poses(generator), chunks, generator).latents
+    assert not np.array_equal(redrawn[0], first)
+
+
 def test_that_simulate_refuses_another_horizon(model, generator):
     chunks = ActionChunks(np.zeros((2, 3, 20)), np.zeros((2, 3, 20)), DT, 0, "hash")
     with pytest.raises(ShapeError, match=rf"chunks have 3 steps.*dreams {HORIZON}"):

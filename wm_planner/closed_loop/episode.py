@@ -261,7 +261,9 @@ class _Episode:
     def _choose(self, report: PlanReport) -> PlanReport:
         if self.chooser is None or not isinstance(report.plan, Plan):
             return report
-        here = partial(Trials, self.stack, self.rig, self.executor)
+        window = self.history.window()
+        assert window is not None  # the report was made on it
+        here = partial(Trials, self.stack, self.rig, self.executor, window)
         return replace(report, plan=report.plan_of(self.chooser.choose(report, here, self.seed)))
 
     def _look(self) -> Observation:

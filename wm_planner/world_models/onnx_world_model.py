@@ -157,7 +157,8 @@ class OnnxWorldModel(WorldModel):
             if self._hands:
                 conditions["hands"][decided] = self._hands.render(committed) / np.float32(255)
         batch = {k: np.broadcast_to(v, (candidates, *v.shape)) for k, v in conditions.items()}
-        return self._dream(window, batch, candidates, generator, restart)
+        seed, noise = self._noise(candidates, generator)
+        return self._dream(window, batch, noise, seed, restart)
 
     def simulate(
         self,
@@ -184,24 +185,30 @@ class OnnxWorldModel(WorldModel):
         }
         if self._hands:
             batch["hands"] = self._hands.render(targets) / np.float32(255)
-        return self._dream(window, batch, candidates, generator)
+        # The same noise for all: what comes of them shall differ by what they do, not by chance.
+        seed, noise = self._noise(1, generator)
+        return self._dream(window, batch, np.repeat(noise, candidates, axis=0), seed)
+
+    def _noise(self, rows: int, generator: np.random.Generator) -> tuple[int, np.ndarray]:
+        """Return a seed, which is kept with the dreams, and all their noise, (rows, H, ...)."""
+        seed = int(generator.integers(2**63))
+        shape = (rows, self.spec.horizon, *self.spec.latent_shape)
+        scale = self.settings.noise_scale or self.manifest.sampler.noise_scale
+        drawn = np.random.default_rng(seed).standard_normal(shape, np.float32)
+        return seed, drawn * np.float32(scale)
 
     def _dream(
         self,
         window: ObservationWindow,
         conditions: dict[str, np.ndarray],
-        candidates: int,
-        generator: np.random.Generator,
+        noise: np.ndarray,
+        seed: int,
         restart: Restart | None = None,
     ) -> Rollouts:
         context = self.look(self._context_frames(window))  # (T, *latent_shape)
-        seed = int(generator.integers(2**63))  # kept with the dreams: it is all their noise
-        shape = (candidates, self.spec.horizon, *self.spec.latent_shape)
-        scale = self.settings.noise_scale or self.manifest.sampler.noise_scale
-        noise = np.random.default_rng(seed).standard_normal(shape, np.float32) * np.float32(scale)
         guidance = {name: getattr(self.settings, f"guidance_{name}") for name in GIVEN_BY}
         if restart is not None:
-            noise *= restart.noise.astype(np.float32).reshape(-1, *[1] * (noise.ndim - 1))
+            noise = noise * restart.noise.astype(np.float32).reshape(-1, *[1] * (noise.ndim - 1))
             guidance["instruction"] = guidance["instruction"] * restart.guidance
         latents = self._dreamer.dream(
             context,
