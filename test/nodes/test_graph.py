@@ -53,6 +53,11 @@ def go_home(graph: Graph) -> None:
     graph.node.destroy_client(client)
 
 
+def stamp_s(message) -> float:
+    """A message's own stamp, s of ROS time."""
+    return message.stamp.sec + message.stamp.nanosec * 1e-9
+
+
 def test_that_a_goal_is_reached_and_said_to_be(graph):
     outcome = graph.client.run([Goal(image=lifted_picture())], 40.0)
     assert outcome.outcome == "SUCCEEDED", outcome
@@ -176,8 +181,11 @@ def test_that_kill_9_of_the_planner_stops_the_arms_and_the_task_goes_on(graph):
     assert len(between) > 10
     drift = np.ptp(between, axis=0).max()
     assert drift < STILL, f"the arms moved {drift} rad after the stop"
-    quiet = [t for t, _ in graph.ears.commands if killed + STOP_S < t < again - 0.1]
-    assert quiet == [], "commands went out without a plan"
+    # By the executor's own stamps: this process hears late where the machine is busy.
+    resumed = next(stamp_s(said) for t, said in graph.ears.states if t == again)
+    sent = [stamp_s(command) for _, command in graph.ears.commands]
+    early = [stamp for stamp in sent if killed + STOP_S < stamp < resumed - 0.1]
+    assert early == [], "commands went out without a plan"
 
     graph.client.cancel()
     thread.join(30.0)
