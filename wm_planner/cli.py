@@ -11,8 +11,11 @@ import importlib
 import logging
 import os
 import pkgutil
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 
 from wm_planner import commands
@@ -20,6 +23,11 @@ from wm_planner.errors import WmPlannerError
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130  # what a shell reports for Ctrl-C
+EXIT_TERMINATED = 143  # and for SIGTERM
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: from a batch system, a container or systemd that wants us to end."""
 
 
 def find_commands() -> dict[str, ModuleType]:
@@ -63,18 +71,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("wm_planner").setLevel(logging.DEBUG if args.verbose else logging.INFO)
     try:
-        return int(args.run(args) or 0)
+        with _terminated_like_interrupted():
+            return int(args.run(args) or 0)
     except WmPlannerError as error:
         if args.verbose:
             raise
         print(f"wm-planner: {error}", file=sys.stderr)
         return EXIT_ERROR
+    except Terminated:
+        print("wm-planner: terminated", file=sys.stderr)
+        return EXIT_TERMINATED
     except KeyboardInterrupt:
         print("wm-planner: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of our output went away, as in `wm-planner ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that what is done is kept there, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":
