@@ -19,6 +19,7 @@ from wm_planner.training.networks.autoencoder import (  # noqa: E402
     Autoencoder,
     AutoencoderSettings,
 )
+from wm_planner.training.networks.inverse_dynamics import CALIBRATED  # noqa: E402
 from wm_planner.training.networks.scene_decoder import CELL, SceneDecoder  # noqa: E402
 from wm_planner.training.pipeline import Run  # noqa: E402
 from wm_planner.training.scene_decoder_training import (  # noqa: E402
@@ -176,12 +177,19 @@ def test_it_is_added_to_shipped_models_without_changing_any_of_them(source, tmp_
     first = Run(tmp_path / "first", TINY, source)
     for stage in first.stages:
         first.train(stage)
+    fitted = first.load("inverse_dynamics")
+    for name in CALIBRATED:
+        fitted.get_buffer(name).uniform_(0.1, 0.5)
+    torch.save(fitted.state_dict(), first.folder / "inverse_dynamics" / "model.pt")
     export_run(first, tmp_path / "shipped", None)
     shipped = load_bundle(tmp_path / "shipped" / "world_model", WORLD_MODEL)
     assert SCENE_DECODER not in shipped.graphs
 
     again = Run(tmp_path / "again", ADDED, source, start=WarmStart(tmp_path / "shipped"))
     assert again.stages == ("scene_decoder",)
+    kept = again.load("inverse_dynamics")
+    for name in CALIBRATED:
+        assert torch.equal(kept.get_buffer(name), fitted.get_buffer(name)), name
     again.train("scene_decoder")
     export_run(again, tmp_path / "added", None)
     for kind in ("world_model", "inverse_dynamics"):
@@ -201,6 +209,23 @@ def test_it_is_added_to_shipped_models_without_changing_any_of_them(source, tmp_
     export_run(first, tmp_path / "combined", None)
     both = [load_bundle(tmp_path / n / "world_model", WORLD_MODEL) for n in ("added", "combined")]
     assert both[0].graphs[SCENE_DECODER] == both[1].graphs[SCENE_DECODER]
+
+
+def test_certainty_that_a_bundle_does_not_hold_is_not_made_up(source, tmp_path, monkeypatch):
+    from wm_planner.training.bundles import export_run
+
+    first = Run(tmp_path / "first", TINY, source)
+    for stage in first.stages:
+        first.train(stage)
+    export_run(first, tmp_path / "shipped", None)
+    start, model = WarmStart(tmp_path / "shipped"), first.fresh("inverse_dynamics")
+    start.take_over(model, "inverse_dynamics", first.vocabulary)  # never fitted: all the same
+    weights = start._weights(model, "inverse_dynamics", first.vocabulary)
+    earlier = {k: v for k, v in weights.items() if not k.startswith("dreamed_")}
+    earlier |= {"log_scale": torch.ones(20), "correlation": torch.zeros(20)}
+    monkeypatch.setattr(WarmStart, "_weights", lambda *_: earlier)
+    with pytest.raises(DataError, match="dreamed_correlation is not in the bundle"):
+        start.take_over(model, "inverse_dynamics", first.vocabulary)
 
 
 def test_keeping_an_autoencoder_needs_one_that_fits(source, tmp_path):

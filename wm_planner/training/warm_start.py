@@ -21,7 +21,7 @@ from wm_planner.bundle import INVERSE_DYNAMICS, OPTIONAL_GRAPHS, WORLD_MODEL, lo
 from wm_planner.errors import DataError
 from wm_planner.training.networks.autoencoder import NORM_EPSILON
 from wm_planner.training.networks.inverse_dynamics import CALIBRATED
-from wm_planner.training.onnx_export import TRANSPOSED
+from wm_planner.training.onnx_export import BUFFER, TRANSPOSED
 
 logger = logging.getLogger(__name__)
 
@@ -133,9 +133,10 @@ class WarmStart:
             vocabulary: as for `load_into`.
 
         Raises:
-            DataError: a weight does not fit.
+            DataError: a weight does not fit, or the fitted certainty is not there.
         """
         weights, own = self._weights(model, stage, vocabulary), model.state_dict()
+        weights |= self._left_out(own.keys() & set(CALIBRATED), weights, stage)
         for name in weights.keys() & own.keys():
             if weights[name].shape != own[name].shape:
                 raise DataError(
@@ -143,6 +144,19 @@ class WarmStart:
                     f"{list(weights[name].shape)}, this configuration has {list(own[name].shape)}"
                 )
         model.load_state_dict({k: v for k, v in weights.items() if k in own}, strict=False)
+
+    def _left_out(
+        self, names: set[str], weights: dict[str, Tensor], stage: str
+    ) -> dict[str, Tensor]:
+        """Fitted certainty that is not in a graph because exporters keep one of equal tensors."""
+        told = [weights[name] for name in sorted(names & weights.keys())]
+        missing = sorted(names - weights.keys())
+        if missing and not (told and all(torch.equal(one, told[0]) for one in told)):
+            raise DataError(
+                f"{self.folder}: {stage} cannot be kept: its {missing[0]} is not in the bundle, as "
+                "it was not in those of earlier versions; train it for a step or more"
+            )
+        return dict.fromkeys(missing, told[0])
 
     def _weights(
         self, model: nn.Module, stage: str, vocabulary: tuple[str, ...]
@@ -184,7 +198,7 @@ class WarmStart:
         for graph in graphs:
             for tensor in onnx.load_from_string(bundle.graphs[graph]).graph.initializer:
                 value = np.array(numpy_helper.to_array(tensor), np.float32)
-                name = tensor.name.removeprefix("owner.")
+                name = tensor.name.removeprefix("owner.").removesuffix(BUFFER)
                 if name.endswith(TRANSPOSED):
                     name, value = name.removesuffix(TRANSPOSED), value.T
                 weights[name] = torch.from_numpy(np.ascontiguousarray(value))

@@ -172,8 +172,10 @@ class InverseDynamics(nn.Module):
         seen = self.get_buffer(name)
         if dreamed is None:
             return seen
-        more = self.get_buffer(f"dreamed_{name}") - seen
-        return seen + dreamed[:, None, None] * more
+        told = dreamed[:, None, None]
+        # Not `seen + told * (other - seen)`: a graph would hold that difference and not `other`,
+        # and who goes on from it would find no certainty on dreams.
+        return (1 - told) * seen + told * self.get_buffer(f"dreamed_{name}")
 
     def commands(self, frames: Tensor) -> Tensor:
         """Commands along sequences of F frames of any length, (N, F - 1, 20) packed.
