@@ -111,8 +111,8 @@ def main() -> None:
     add("--out", type=Path, required=True, metavar="DIR", help="results")
     add("--rig", default="unitree_g1_inspire", help="rig file (unitree_g1_inspire)")
     add("--cameras", default=CAMERAS, metavar="RIG=RECORDED", help=f"({CAMERAS})")
-    add("--training", type=Path, default=ROOT / "config/training/unitree_g1_inspire.yaml",
-        metavar="YAML", help="recipe (config/training/unitree_g1_inspire.yaml)")  # fmt: skip
+    add("--training", type=Path, default=ROOT / "config/training/unitree_g1_once.yaml",
+        metavar="YAML", help="recipe (config/training/unitree_g1_once.yaml)")  # fmt: skip
     add("--config", type=Path, default=ROOT / "config/unitree_g1_inspire.yaml", metavar="YAML",
         help="planner (config/unitree_g1_inspire.yaml)")  # fmt: skip
     add("--start-from", type=Path, default=ROOT / "models/simulated_bimanual", metavar="DIR",
