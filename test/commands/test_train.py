@@ -34,15 +34,15 @@ def test_a_dataset_that_is_named_twice_counts_twice_and_is_told_once(tmp_path):
 
 def test_a_run_goes_on_with_the_configuration_it_was_begun_with(tmp_path):
     config = tmp_path / "own.yaml"
-    config.write_text("horizon: 14\nwithout_kinds: [play]\nlearning_rate: 0.001\nthreads: 1\n")
+    config.write_text("horizon: 9\nwithout_kinds: [play]\nlearning_rate: 0.001\nthreads: 1\n")
     collect(tmp_path / "data", make_plan(2), open_recorder)
     begun = open_run([tmp_path / "data"], tmp_path / "run", config)
     config.unlink()
     again = open_run([tmp_path / "data"], tmp_path / "run")
     assert again.settings == begun.settings
-    assert again.settings.horizon == 14 and again.settings.without_kinds == ("play",)
+    assert again.settings.horizon == 9 and again.settings.without_kinds == ("play",)
     other = open_run([tmp_path / "data"], tmp_path / "other")
-    assert other.settings.horizon != 14
+    assert other.settings.horizon != 9
 
 
 def test_a_folder_without_a_run_cannot_be_exported(tmp_path, capsys):

@@ -61,12 +61,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "thread each are faster than one with two. On several machines start this command with "
         "torchrun instead",
     )  # fmt: skip
+    parser.add_argument(
+        "--sharded", action="store_true",
+        help="each of them holds only its part of a network in training (FSDP), not all of it: for "
+        "networks that are too large for one",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
     if args.processes and args.processes > 1 and "WORLD_SIZE" not in os.environ:
         return _start_together(args.processes)
-    run_ = open_run(args.data, args.out, args.config, args.threads, args.start_from, args.device)
+    run_ = open_run(
+        args.data, args.out, args.config, args.threads, args.start_from, args.device, args.sharded
+    )
     if args.labels:
         run_.labels = _read_labels(args.labels, run_.settings, run_.source.frames.shape[1:3])
     for stage in run_.stages if args.stage == "all" else (args.stage,):
@@ -105,6 +112,7 @@ def open_run(  # type: ignore[no-untyped-def]
     threads: int | None = None,
     start_from: Path | None = None,
     device: str | None = None,
+    sharded: bool = False,
 ):
     """Open or create a training run on one or more datasets.
 
@@ -135,11 +143,12 @@ def open_run(  # type: ignore[no-untyped-def]
             raise ConfigurationError(f"--config {path}: no such file")
         settings = from_mapping(TrainingSettings, yaml.safe_load(path.read_text()))
     settings = dataclasses.replace(
-        settings, threads=threads or settings.threads, device=device or settings.device
-    )
+        settings, threads=threads or settings.threads, device=device or settings.device,
+        sharded=sharded or settings.sharded,
+    )  # fmt: skip
     distinct = {folder: LeRobotDataset(folder) for folder in dict.fromkeys(data)}
     datasets = [distinct[folder] for folder in data]
-    with Workers().first_alone():  # it decodes the videos, the others read what it decoded
+    with Workers(settings.sharded).first_alone():  # it decodes the videos for the others
         source = EpisodeSource.joined(
             [EpisodeSource.from_dataset(dataset, settings.camera) for dataset in datasets]
         )

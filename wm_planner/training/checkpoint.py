@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from wm_planner.errors import ConfigurationError
 from wm_planner.training.devices import device_of
+from wm_planner.training.parts import gathered, part_like
 from wm_planner.training.workers import Workers
 
 
@@ -43,16 +44,15 @@ class Checkpoint:
             {"numpy": json.dumps(self.generator.bit_generator.state),
              "torch": torch.get_rng_state(), "device": self._device_state()}
         )  # fmt: skip
-        if not self.workers.first:
-            return
-        state = {
-            "step": step,
-            "settings": self.settings,
+        trained = {
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
-            "random": random,
         }
+        trained = gathered(trained, self.workers.first)
+        if not self.workers.first:
+            return
+        state = {"step": step, "settings": self.settings, **trained, "random": random}
         partial = self.path.with_suffix(".partial")
         torch.save(state, partial)
         os.replace(partial, self.path)
@@ -61,7 +61,8 @@ class Checkpoint:
         """Take everything from the file, where there is one, and return the next step."""
         if not self.path.exists():
             return 0
-        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        # Mapped: of a sharded run every process reads its part only.
+        state = torch.load(self.path, map_location="cpu", weights_only=True, mmap=True)
         if state["settings"] != self.settings:
             changed = [k for k, v in self.settings.items() if state["settings"].get(k) != v]
             raise ConfigurationError(
@@ -73,10 +74,10 @@ class Checkpoint:
                 f"{self.path}: the checkpoint was made by {len(state['random'])} processes, "
                 f"not {self.workers.count}; continue with as many or choose a new --out folder"
             )
-        self.model.load_state_dict(state["model"])
-        self.averaged.load_state_dict(state["averaged"])
+        _load(self.model, state["model"])
+        _load(self.averaged, state["averaged"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
+            _load_optimiser(optimiser, saved)
         random = state["random"][self.workers.rank]
         self.generator.bit_generator.state = json.loads(random["numpy"])
         torch.set_rng_state(random["torch"])
@@ -88,3 +89,22 @@ class Checkpoint:
         """Random numbers of a GPU; a checkpoint may be continued elsewhere, but not bit-exactly."""
         device = device_of(self.model)
         return torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+
+def _load(module: nn.Module, saved: dict[str, Tensor]) -> None:
+    own = module.state_dict()
+    parts = {k: part_like(value, own[k]) if k in own else value for k, value in saved.items()}
+    module.load_state_dict(parts)
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Take a state of whole tensors; those with axes are cut as their parameters are."""
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    state = {
+        index: {
+            name: part_like(value, parameters[index]).clone() if value.ndim else value.clone()
+            for name, value in values.items()
+        }
+        for index, values in saved["state"].items()
+    }
+    optimiser.load_state_dict({**saved, "state": state})

@@ -6,7 +6,6 @@ the same random numbers, so it ends where an uninterrupted run ends.
 
 from __future__ import annotations
 
-import copy
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,8 @@ from tqdm import tqdm
 from wm_planner.training.checkpoint import Checkpoint
 from wm_planner.training.curve import Curve
 from wm_planner.training.optimisers import build_optimisers
+from wm_planner.training.parts import copy_with, whole
+from wm_planner.training.spreading import spread
 from wm_planner.training.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def train(
 
     Args:
         model: freshly initialised, the same in all processes, on the device to train on; replaced
-            by the checkpoint's weights where one exists.
+            by the checkpoint's weights where one exists. Sharded workers leave a part of it.
         loss: draws its own batch from the generator it is given.
         settings: the run; a checkpoint of other settings is refused.
         folder: ``checkpoint.pt``, ``curve.jsonl`` and TensorBoard events go here.
@@ -94,16 +95,12 @@ def train(
         sampling: pictures to draw on the way; the weights do not depend on it.
 
     Returns:
-        The averaged model, in evaluation mode.
+        The averaged model, in evaluation mode, whole in every process.
     """
     workers = workers or Workers()
     folder.mkdir(parents=True, exist_ok=True)
-    optimisers = build_optimisers(model, settings.learning_rate)
-    averaged = torch.optim.swa_utils.AveragedModel(
-        model,
-        multi_avg_fn=moving_average(settings.average),
-        use_buffers=False,
-    )
+    held = spread(model, workers, moving_average(settings.average))
+    averaged, optimisers = held.averaged, build_optimisers(model, settings.learning_rate)
     rank = [workers.rank] if workers.rank else []  # each process draws other batches
     generator = np.random.default_rng([settings.seed, 11, *rank])
     torch.manual_seed(settings.seed + workers.rank)
@@ -125,12 +122,11 @@ def train(
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 optimiser.zero_grad(set_to_none=True)
-            value, figures = loss(model, generator, step / settings.steps)
+            value, figures = held.loss(loss, generator, step / settings.steps)
             if not torch.isfinite(value):
                 raise FloatingPointError(f"{folder.name}: loss is {value.item()} at step {step}")
             value.backward()
-            workers.average_gradients(model)
-            norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+            norm = held.settle_gradients(settings.clip)
             if not torch.isfinite(norm):  # one step on it would spoil every weight
                 raise FloatingPointError(f"{folder.name}: gradient is {norm} at step {step}")
             for optimiser in optimisers:
@@ -145,9 +141,10 @@ def train(
                 checkpoint.save(done)
                 if curve:
                     bar.set_postfix(loss=f"{curve.recent('loss'):.4f}")
-            due = sampling and (done % sampling.every == 0 or done == settings.steps)
-            if curve and sampling and due:
-                curve.show("samples", _sample(sampling, averaged, model, done), done)
+            if sampling and (done % sampling.every == 0 or done == settings.steps):
+                finished = _finished(averaged, model)  # takes all processes where it is in parts
+                if curve:
+                    curve.show("samples", _sample(sampling, finished, done), done)
     except KeyboardInterrupt:
         if workers.count == 1:  # several need not have been at the same step
             checkpoint.save(done)
@@ -180,15 +177,13 @@ def moving_average(
 
 
 def _finished(averaged: torch.optim.swa_utils.AveragedModel, model: nn.Module) -> nn.Module:
-    """A copy of the averaged model in evaluation mode."""
-    result: nn.Module = copy.deepcopy(averaged.module)
+    """A copy of the averaged model in evaluation mode, whole in every process."""
+    result = copy_with(averaged.module, lambda parameter: whole(parameter).clone())
     # Running statistics are not averaged: take the newest.
     result.load_state_dict({**result.state_dict(), **dict(model.named_buffers())})
     return result.eval()
 
 
-def _sample(
-    sampling: Sampling, averaged: torch.optim.swa_utils.AveragedModel, model: nn.Module, step: int
-) -> np.ndarray:
+def _sample(sampling: Sampling, model: nn.Module, step: int) -> np.ndarray:
     with torch.random.fork_rng(devices=[]):  # training goes on with its own random numbers
-        return sampling.draw(_finished(averaged, model).to("cpu"), step)
+        return sampling.draw(model.to("cpu"), step)

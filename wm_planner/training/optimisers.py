@@ -1,7 +1,8 @@
 """Muon for matrices and convolutions, AdamW for the rest, on one learning-rate schedule.
 
 Muon (Jordan et al. 2024) orthogonalises each matrix's momentum; at equal CPU time it trained these
-networks best.
+networks best. That takes whole matrices: where processes hold parts of them, each gathers one
+after the other, computes the same and keeps its part.
 """
 
 from __future__ import annotations
@@ -10,6 +11,30 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+
+from wm_planner.training.parts import part_like, whole
+
+
+class MatrixMuon(torch.optim.Muon):
+    """torch's Muon, on one whole matrix after the other."""
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One update."""
+        for group in self.param_groups:
+            options = {name: value for name, value in group.items() if name != "params"}
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                state = self.state[parameter]
+                momentum = state.setdefault("momentum_buffer", torch.zeros_like(parameter.grad))
+                matrix = nn.Parameter(whole(parameter.detach()))
+                matrix.grad = whole(parameter.grad)
+                alone = torch.optim.Muon([matrix], **options)
+                buffer = alone.state[matrix]["momentum_buffer"] = whole(momentum)
+                alone.step()
+                parameter.copy_(part_like(matrix, parameter))
+                momentum.copy_(part_like(buffer, momentum))
 
 
 class ConvMuon(torch.optim.Optimizer):
@@ -29,7 +54,8 @@ class ConvMuon(torch.optim.Optimizer):
                 state = self.state[parameter]
                 momentum = state.setdefault("momentum", torch.zeros_like(gradient))
                 momentum.lerp_(gradient, 1 - group["momentum"])
-                direction = _orthogonal(gradient.lerp(momentum, group["momentum"]))
+                ahead = gradient.lerp(momentum, group["momentum"])
+                direction = part_like(_orthogonal(whole(ahead)), ahead)
                 scale = 0.2 * max(gradient.shape) ** 0.5 * group["lr"]
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 parameter.sub_((direction * scale).view_as(parameter))
@@ -65,9 +91,7 @@ def build_optimisers(model: nn.Module, learning_rate: float) -> list[torch.optim
     ]
     if matrices:
         optimisers.append(
-            torch.optim.Muon(
-                matrices, learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
-            )
+            MatrixMuon(matrices, learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
         )
     if kernels:
         optimisers.append(ConvMuon(kernels, learning_rate))

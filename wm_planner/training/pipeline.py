@@ -80,13 +80,14 @@ class Run:
     source: EpisodeSource
     data: Mapping[str, Any] = field(default_factory=dict)
     start: WarmStart | None = None
-    workers: Workers = field(default_factory=Workers)
+    workers: Workers = field(init=False)
     labels: Sequence[LabelledPictures] = ()
     _latents: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Write down what is being trained, or refuse a folder of another run."""
         torch.set_num_threads(self.settings.threads)
+        self.workers = Workers(self.settings.sharded)
         self.device = choose_device(self.settings.device)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.vocabulary = build_vocabulary(self.source.instruction)

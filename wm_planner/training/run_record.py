@@ -60,9 +60,9 @@ def note(folder: Path, what: str, stage: str, facts: Any) -> None:
 
 
 def of_the_run(settings: TrainingSettings) -> dict[str, Any]:
-    """All settings but those that weights do not depend on."""
+    """All settings but those that weights do not depend on, but for rounding."""
     values = dataclasses.asdict(settings)
-    free = ("threads", "compile", "device", "samples_every")
+    free = ("threads", "compile", "device", "sharded", "samples_every")
     return {name: value for name, value in values.items() if name not in free}
 
 

@@ -152,6 +152,9 @@ class TrainingSettings:
     device: str = setting(
         "auto", help="where to train: auto (a GPU if there is one), cpu, cuda, cuda:N"
     )
+    sharded: bool = setting(
+        False, help="of several processes each holds only its part of a network in training (FSDP)"
+    )
     threads: int = setting(1, minimum=1, maximum=256, help="CPU threads")
     compile: bool = setting(
         False, help="compile the networks first (C++ compiler needed); repays runs of 15 minutes"
