@@ -156,7 +156,7 @@ class WarmStart:
                 f"{self.folder}: {stage} cannot be kept: its {missing[0]} is not in the bundle, as "
                 "it was not in those of earlier versions; train it for a step or more"
             )
-        return dict.fromkeys(missing, told[0])
+        return dict.fromkeys(missing, told[0]) if missing else {}
 
     def _weights(
         self, model: nn.Module, stage: str, vocabulary: tuple[str, ...]
