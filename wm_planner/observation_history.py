@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wm_planner import actions
+from wm_planner.observing.known_view import KnownView
 from wm_planner.types import HandPoses, Observation, ObservationWindow
 
 TOLERANCE = 0.25  # of dt: how far a frame may be from where the window wants one
@@ -28,14 +29,16 @@ class ObservationHistory:
         dropped: observations that did not come after the one before.
     """
 
-    def __init__(self, dt: float, frames: int) -> None:
+    def __init__(self, dt: float, frames: int, view: KnownView | None = None) -> None:
         """Start empty.
 
         Args:
             dt: spacing of the window's frames, s.
             frames: T, at least 1.
+            view: what windows bring its camera's frames to; None to leave them as they are.
         """
         self.dt, self.frames, self.dropped = dt, frames, 0
+        self._view, self._corrected = view, dict[int, np.ndarray]()
         self._entries: deque[_Entry] = deque()
         self._first_ns = 0
 
@@ -63,6 +66,7 @@ class ObservationHistory:
     def clear(self) -> None:
         """Forget everything, as after a reset of the clock or of the robot."""
         self._entries.clear()
+        self._corrected.clear()
 
     def window(self) -> ObservationWindow | None:
         """Return the newest T frames, or None while some of them are missing.
@@ -86,7 +90,7 @@ class ObservationHistory:
         return ObservationWindow(
             stamps_ns=np.array(stamps),
             images={
-                camera: np.stack([observation.images[camera] for observation in seen])
+                camera: np.stack([self._image(observation, camera) for observation in seen])
                 for camera in seen[-1].images
                 if all(camera in observation.images for observation in seen)
             },
@@ -96,6 +100,17 @@ class ObservationHistory:
             actions=np.reshape([_action(*pair) for pair in itertools.pairwise(found)], (-1, 20)),
             dt=self.dt,
         )
+
+    def _image(self, observation: Observation, camera: str) -> np.ndarray:
+        """One frame, in the known view; only what windows show is worth the effort, and once."""
+        image, stamp_ns = observation.images[camera], observation.stamp_ns
+        if self._view is None or camera != self._view.camera:
+            return image
+        if stamp_ns not in self._corrected:
+            oldest_ns = self._entries[0].observation.stamp_ns
+            self._corrected = {s: i for s, i in self._corrected.items() if s >= oldest_ns}
+            self._corrected[stamp_ns] = self._view.corrected(image)
+        return self._corrected[stamp_ns]
 
     def _is_before_start(self, stamp_ns: int) -> bool:
         return stamp_ns < self._first_ns - TOLERANCE * self.dt * 1e9

@@ -10,6 +10,7 @@ from typing import Any
 
 from wm_planner import registry
 from wm_planner.executor import ExecutorSettings
+from wm_planner.observing.known_view import ViewSettings
 from wm_planner.onnx_session import OnnxSettings
 from wm_planner.planner import PlannerSettings
 from wm_planner.robot.strict_yaml import Section, read
@@ -19,7 +20,7 @@ from wm_planner.task.replanning import ReplanningSettings
 from wm_planner.task.sub_goals import SubGoalSettings
 
 KEYS = (
-    *("rig", "world_model", "inverse_dynamics", "onnx"),
+    *("rig", "view", "world_model", "inverse_dynamics", "onnx"),
     *("filters", "scorers", "planner", "replanning", "goals", "executor"),
 )
 
@@ -39,6 +40,7 @@ class StackConfig:
 
     Attributes:
         rig: name of the rig, or path of its file.
+        view: whether and when frames are brought to the view that the rig file knows.
         world_model: which one.
         inverse_dynamics: which one.
         onnx: where both run.
@@ -51,6 +53,7 @@ class StackConfig:
     """
 
     rig: str
+    view: ViewSettings
     world_model: ModelConfig
     inverse_dynamics: ModelConfig
     onnx: OnnxSettings
@@ -82,6 +85,7 @@ def load_config(path: Path | None = None) -> StackConfig:
     rig = top.text("rig")
     return StackConfig(
         rig=str((path.parent / rig).resolve()) if rig.endswith((".yaml", ".yml")) else rig,
+        view=from_mapping(ViewSettings, _optional(top, "view")),
         world_model=_model(top, "world_model", "world_models", path),
         inverse_dynamics=_model(top, "inverse_dynamics", "inverse_dynamics", path),
         onnx=from_mapping(OnnxSettings, _optional(top, "onnx")),

@@ -17,6 +17,7 @@ from wm_planner.bundle import (
 )
 from wm_planner.filters.filter import Filter
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics
+from wm_planner.observing.known_view import KnownView, open_view
 from wm_planner.planner import Planner
 from wm_planner.rigs.rig import Rig
 from wm_planner.robot.rig_description import RigDescription, find_rig
@@ -37,6 +38,7 @@ class Stack:
     world_model: WorldModel
     inverse_dynamics: InverseDynamics
     planner: Planner
+    view: KnownView | None = None
 
 
 def assemble(config: StackConfig, untrained: Collection[str] = ()) -> Stack:
@@ -62,7 +64,8 @@ def assemble(config: StackConfig, untrained: Collection[str] = ()) -> Stack:
         build_scorers(config, bundles[WORLD_MODEL]),
         config.planner,
     )
-    return Stack(config, rig_description, robot, world_model, inverse_dynamics, planner)
+    view = open_view(config.view, rig_description, world_model.spec.camera)
+    return Stack(config, rig_description, robot, world_model, inverse_dynamics, planner, view)
 
 
 def load_bundles(config: StackConfig, rig: RigDescription) -> dict[str, Bundle]:

@@ -151,7 +151,7 @@ class _Episode:
     def __post_init__(self) -> None:
         spec, config = self.stack.world_model.spec, self.stack.config
         self.dt = spec.dt
-        self.history = ObservationHistory(spec.dt, spec.context_frames)
+        self.history = ObservationHistory(spec.dt, spec.context_frames, self.stack.view)
         self.executor = Executor(self.stack.robot, config.executor)
         look_ahead_s = config.executor.look_ahead_s
         self.replanning = Replanning(

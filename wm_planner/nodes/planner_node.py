@@ -25,6 +25,7 @@ from wm_planner.nodes.remote_stages import remote_stages
 from wm_planner.nodes.stage_node import StageNode
 from wm_planner.nodes.stages import LocalStages
 from wm_planner.observing.joint_reader import JointReader
+from wm_planner.observing.known_view import open_view
 from wm_planner.observing.observation_assembler import ObservationAssembler
 from wm_planner.planner import Planner, PlannerSettings
 from wm_planner.robot.rig_description import find_rig
@@ -69,7 +70,10 @@ class PlannerNode(StageNode):
         self._planner = Planner(model, inverse, robot, filters, scorers, self._planning.current)
         self._joint_names, self._reader = robot.joint_names, JointReader(rig)
         spec, self._look_ahead_s = model.spec, config.executor.look_ahead_s
-        self._assembler = ObservationAssembler(robot, spec.camera, spec.dt, spec.context_frames)
+        self._view = open_view(config.view, rig, spec.camera)
+        self._assembler = ObservationAssembler(
+            robot, spec.camera, spec.dt, spec.context_frames, self._view
+        )
         self._mailbox = Mailbox("planner")
         self._sent = PlannerPublishers(self, robot.joint_names)
         reliable, sensor = topics.RELIABLE_QOS, topics.SENSOR_QOS
@@ -156,6 +160,9 @@ class PlannerNode(StageNode):
         window, sent = self._assembler.window(), self._sent
         if window is None or sent is None or task.status.outcome is not None:
             return
+        changed = str(self._view) if self._view is not None else ""
+        if changed:
+            self.get_logger().warning(changed, throttle_duration_sec=10.0)
         self._planner.settings = self._planning.current
         settings = self._tasks.current
         result = task.cycle(window, self.get_clock().now().nanoseconds, settings)

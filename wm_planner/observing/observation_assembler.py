@@ -9,6 +9,7 @@ import numpy as np
 
 from wm_planner.observation_history import ObservationHistory
 from wm_planner.observing.joint_history import JointHistory, JointSample
+from wm_planner.observing.known_view import KnownView
 from wm_planner.robot.robot_model import RobotModel
 from wm_planner.types import Command, Observation, ObservationWindow
 
@@ -29,15 +30,23 @@ class ObservationAssembler:
         camera: the one that the world model looks through.
         dt: spacing of a window's frames, s.
         frames: T.
+        view: what windows bring frames to; None to leave them as they are.
     """
 
-    def __init__(self, robot: RobotModel, camera: str, dt: float, frames: int) -> None:
+    def __init__(
+        self,
+        robot: RobotModel,
+        camera: str,
+        dt: float,
+        frames: int,
+        view: KnownView | None = None,
+    ) -> None:
         self.dropped: Counter[str] = Counter()
         self._robot, self._camera = robot, camera
         self._lock = threading.Lock()
         self._joints = JointHistory()
         self._commands: deque[Command] = deque(maxlen=COMMANDS_KEPT)
-        self._history = ObservationHistory(dt, frames)
+        self._history = ObservationHistory(dt, frames, view)
         self._waiting: deque[tuple[int, np.ndarray]] = deque()
         self._newest_ns = 0
 

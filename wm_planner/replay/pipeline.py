@@ -139,7 +139,7 @@ class Pipeline:
         self._checks = FrameChecks(camera, FrameSettings())
         self._reader = JointReader(stack.rig_description)
         self._assembler = ObservationAssembler(
-            stack.robot, spec.camera, spec.dt, spec.context_frames
+            stack.robot, spec.camera, spec.dt, spec.context_frames, stack.view
         )
         self._task: TaskRunner | None = None
         self._assignment: Assignment | None = None

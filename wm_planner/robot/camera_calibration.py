@@ -47,10 +47,21 @@ class CameraCalibration:
         Returns:
             Pixels (x, y) of shape (..., 2), NaN where there is no image; and depths (...), m.
         """
-        import cv2  # only where hands are drawn: importing the package must stay light
-
         rotation = Rotation.from_quat(self.orientation).as_matrix()
         seen = (np.asarray(points, float) - self.position) @ rotation  # into the optical frame
+        return self.pixels(seen), seen[..., 2]
+
+    def pixels(self, seen: np.ndarray) -> np.ndarray:
+        """Project points of the optical frame.
+
+        Args:
+            seen: Shape (..., 3), optical frame, m.
+
+        Returns:
+            Pixels (x, y), shape (..., 2), NaN where there is no image.
+        """
+        import cv2  # only where it is needed: importing the package must stay light
+
         depth = seen[..., 2]
         flat = np.where(depth[..., None] > NEAREST_M, seen, [0.0, 0.0, 1.0]).reshape(-1, 1, 3)
         matrix = np.diag([*self.focal, 1.0])
@@ -65,7 +76,23 @@ class CameraCalibration:
                 flat, zero, zero, matrix, np.array(self.distortion or [0.0] * 4)
             )
         pixels = pixels.reshape(*depth.shape, 2)
-        return np.where(depth[..., None] > NEAREST_M, pixels, np.nan), depth
+        return np.where(depth[..., None] > NEAREST_M, pixels, np.nan)
+
+    def rays(self) -> np.ndarray:
+        """Return where all pixels look, (height, width, 3), optical frame, at depth 1."""
+        import cv2
+
+        columns, rows = np.meshgrid(np.arange(self.width), np.arange(self.height))
+        pixels = np.stack([columns, rows], axis=-1).reshape(-1, 1, 2).astype(float)
+        matrix = np.diag([*self.focal, 1.0])
+        matrix[:2, 2] = self.centre
+        if self.distortion_model == "equidistant":
+            flat = cv2.fisheye.undistortPoints(pixels, matrix, np.array(self.distortion))
+        else:
+            flat = cv2.undistortPoints(pixels, matrix, np.array(self.distortion or [0.0] * 4))
+        rays = np.ones((self.height, self.width, 3))
+        rays[..., :2] = flat.reshape(self.height, self.width, 2)
+        return rays
 
     def resized(self, height: int, width: int) -> CameraCalibration:
         """Return the calibration of the same image at another size."""

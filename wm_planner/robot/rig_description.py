@@ -40,6 +40,7 @@ class CameraDescription:
         required: whether nothing may move while it is silent.
         calibration: where it is and how it maps rays to pixels; None where the rig file does not
             say. A camera that stands still may have one.
+        view: picture of what it saw when the models' data were recorded; None where there is none.
     """
 
     topic: str
@@ -48,6 +49,7 @@ class CameraDescription:
     width: int
     required: bool
     calibration: CameraCalibration | None = None
+    view: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ def load_rig(path: Path) -> RigDescription:
     limits = rig.section("limits", ("acceleration", "velocity", "jerk"))
     topics = rig.section("topics", ("joint_states", "emergency_stop"))
     cameras = rig.section("cameras")
+    seen = MappingProxyType({name: _read_camera(cameras, name) for name in cameras.data})
     return RigDescription(
         name=rig.text("name"),
         urdf=urdf,
@@ -189,9 +192,9 @@ def load_rig(path: Path) -> RigDescription:
             jerk=_above_zero(limits, "jerk", "rad/s^3") if "jerk" in limits.data else None,
         ),
         workspace=_read_workspace(rig.section("workspace", ("lower", "upper"))),
-        cameras=MappingProxyType({name: _read_camera(cameras, name) for name in cameras.data}),
+        cameras=seen,
         topics=TopicsDescription(topics.text("joint_states"), topics.text("emergency_stop")),
-        content_hash=_hash(rig, urdf, srdf),
+        content_hash=_hash(rig, urdf, srdf, *(camera.view for camera in seen.values())),
     )
 
 
@@ -234,10 +237,12 @@ def _read_workspace(section: Section) -> WorkspaceDescription:
 
 
 def _read_camera(cameras: Section, name: str) -> CameraDescription:
-    keys = ("topic", "info_topic", "height", "width", "required", "calibration")
+    keys = ("topic", "info_topic", "height", "width", "required", "calibration", "view")
     camera = cameras.section(name, keys)
     height, width = camera.count("height"), camera.count("width")
-    known = "calibration" in camera.data
+    known, view = "calibration" in camera.data, camera.text("view", default=None)
+    if view is not None and not known:
+        raise camera.error("view", view, "a calibration as well: turns are told by it")
     return CameraDescription(
         topic=camera.text("topic"),
         info_topic=camera.text("info_topic"),
@@ -245,12 +250,13 @@ def _read_camera(cameras: Section, name: str) -> CameraDescription:
         width=width,
         required=camera.flag("required", default=True),
         calibration=read_calibration(camera, height, width) if known else None,
+        view=None if view is None else _existing(camera, "view", view),
     )
 
 
-def _hash(rig: Section, urdf: Path, srdf: Path | None) -> str:
+def _hash(rig: Section, *files: Path | None) -> str:
     digest = hashlib.sha256(json.dumps(rig.data, sort_keys=True).encode())
-    for path in (urdf, srdf):
+    for path in files:
         if path is not None:
             digest.update(b"\0" + path.read_bytes())
     return digest.hexdigest()
