@@ -170,8 +170,9 @@ def question(evaluation: Evaluation) -> dict[str, Any]:
     from wm_planner.assembly import assemble
     from wm_planner.errors import UnknownNameError
 
-    disturbance, goals = evaluation.disturbance, evaluation.config.goals
-    stack = assemble(evaluation.config, evaluation.untrained)  # refuses what does not fit, early
+    disturbance, config = evaluation.disturbance, evaluation.config
+    goals, view = config.goals, config.view
+    stack = assemble(config, evaluation.untrained)  # refuses what does not fit, early
     rig = evaluation.open_rig(stack.rig_description)
     try:
         if evaluation.task not in rig.tasks:
@@ -186,11 +187,12 @@ def question(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "task": evaluation.task,
         "seed": evaluation.seed,
-        "candidates": evaluation.config.planner.candidates,
-        "execute_steps": evaluation.config.planner.execute_steps,
+        "candidates": config.planner.candidates,
+        "execute_steps": config.planner.execute_steps,
         "latency_s": evaluation.latency_s,
-        "replanning": dataclasses.asdict(evaluation.config.replanning),
+        "replanning": dataclasses.asdict(config.replanning),
         "goals": None if goals == type(goals)() else dataclasses.asdict(goals),
+        "view": None if view == type(view)() else dataclasses.asdict(view),
         "instruction": evaluation.instruction,
         "untrained": list(evaluation.untrained),
         "disturbance": dataclasses.asdict(disturbance) if disturbance else None,

@@ -23,7 +23,7 @@ class ViewSettings:
     least_turn: float = setting(
         0.005, "rad", 0.0, 0.2, "a camera that has turned by less is taken not to have"
     )
-    largest_turn: float = setting(0.07, "rad", 0.0, 0.2, "a larger turn is not believed")
+    largest_turn: float = setting(0.09, "rad", 0.0, 0.2, "a larger turn is not believed")
     least_light: float = setting(
         0.05, "", 0.0, 1.0, "a mean change of the light by less than this share is none"
     )
