@@ -71,6 +71,8 @@ VARIANTS: dict[str, Callable[[StackConfig], StackConfig]] = {
     "with cycle rejection": lambda c: _with(c, "filters", "cycle", CycleFilterSettings()),
     "with cycle cost": lambda c: _with(c, "scorers", "cycle", CycleScorerSettings()),
     "with replanning on drift": lambda c: _replanning(c, on_drift="replan"),
+    "without the known view": lambda c: dataclasses.replace(
+        c, view=dataclasses.replace(c.view, correct=False)),
     "whole dreams without looking": lambda c: _planner(c, execute_steps=256),
     "with re-simulation by DTW": lambda c: _with(c, "filters", "dtw", DtwFilterSettings(
         resimulation=True)),
@@ -116,7 +118,10 @@ def _asked(config: StackConfig) -> dict[str, object]:
             part: {name: dataclasses.asdict(one) for name, one in getattr(config, part).items()}
             for part in ("filters", "scorers")
         },
-        **{name: dataclasses.asdict(getattr(config, name)) for name in ("planner", "replanning")},
+        **{
+            name: dataclasses.asdict(getattr(config, name))
+            for name in ("planner", "replanning", "view")
+        },
         "world_model": dataclasses.asdict(config.world_model.settings),
         "inverse_dynamics": dataclasses.asdict(config.inverse_dynamics.settings),
         "bundles": {
