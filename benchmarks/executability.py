@@ -3,12 +3,13 @@
     python benchmarks/executability.py --out runs/executability --episodes 20 --seed 900000
 
 In closed loop, all candidates of every --every-th plan are tried in the simulator, accepted or
-not. Executable is what keeps both hands within --position and --rotation of the dream's targets
-for --steps steps. Then: how often that is; how well each thing that the planner knew tells it
-(AUROC); how well it ranks candidates of one plan by how much nearer to success they come (rank
-correlation); and how far the best of them is from the mean one. Intervals are bootstraps over
-episodes. Last, for everything that a filter measures: the limit that rejects --false-rejections of
-what is executable, calibrated on every second episode, and what it rejects in the others.
+not. Executable is what keeps both hands within --position and --rotation of where the dream shows
+them for --steps steps, as inverse dynamics reads both off dream and camera. Then: how often that
+is; how well each thing that the planner knew tells it (AUROC); how well it ranks candidates of one
+plan by how much nearer to success they come (rank correlation); and how far the best of them is
+from the mean one. Intervals are bootstraps over episodes. Last, for everything that a filter
+measures: the limit that rejects --false-rejections of what is executable, calibrated on every
+second episode, and what it rejects in the others.
 
 Every episode is a file in --out: an interrupted run goes on where it stopped.
 """
@@ -61,7 +62,9 @@ def collect(args: argparse.Namespace) -> dict[str, list[Episode]]:
         for task in args.tasks:
             path = args.out / f"{task}-{seed}.json"
             if not path.exists():
-                tester = CandidateTester(args.every, args.steps, config.planner.execute_steps)
+                tester = CandidateTester(
+                    stack, args.every, args.steps, config.planner.execute_steps
+                )
                 goals = goals_for(rig, task, "task", seed)
                 result = run_episode(
                     *(stack, rig, goals, task, seed), disturbance=disturbance, chooser=tester
@@ -91,22 +94,25 @@ def table(by_task: dict[str, Figures], false_rejections: float) -> str:
     def row(name: str, tell: Callable[[Figures], str]) -> None:
         rows.append(f"| {name} | " + " | ".join(tell(found) for found in by_task.values()) + " |")
 
-    first = next(iter(by_task.values()))
-    for count in first.counts:
+    def told(estimate: Estimate | None) -> str:
+        return "the same of all" if estimate is None else estimate.text()
+
+    # Of one task, all candidates may have the same of something; of all of them, never fewer do.
+    *_, last = by_task.values()
+    for count in last.counts:
         row(count, lambda f, c=count: str(f.counts[c]))
-    for group in first.executable:
+    for group in last.executable:
         row(f"executable, {group}, %", lambda f, g=group: f.executable[g].text(0, 100))
-    for name in first.deviations:
+    for name in last.deviations:
         row(f"{name}, median of the accepted", lambda f, n=name: f.deviations[n].text(1))
-    for gain in first.gains:
+    for gain in last.gains:
         row(f"nearer to success, {gain}, mm", lambda f, g=gain: f.gains[g].text(1, 1000))
-    for name in first.names:
-        row(f"AUROC, {name}", lambda f, n=name: f.auroc["all", n].text())
-    for name in first.names:
-        row(f"AUROC among the accepted, {name}", lambda f, n=name: f.auroc["accepted", n].text())
-    for name in first.correlation:
-        row(f"rank correlation, {name}", lambda f, n=name: f.correlation[n].text())
-    for name in measured_by_filters(first.names):
+    for group, label in (("all", "AUROC"), ("accepted", "AUROC among the accepted")):
+        for name in last.names:
+            row(f"{label}, {name}", lambda f, key=(group, name): told(f.auroc.get(key)))
+    for name in last.correlation:
+        row(f"rank correlation, {name}", lambda f, n=name: told(f.correlation.get(n)))
+    for name in measured_by_filters(last.names):
         row(
             f"limit for {100 * false_rejections:g} % false rejections, {name}",
             lambda f, n=name: calibrate(f.episodes, f.good, n, false_rejections).text(),
@@ -124,7 +130,7 @@ def picture(found: Figures, position_m: float) -> Figure:
         values = [1000 * c.position_m for c in everyone if bool(c.rejected) == kept]
         left.hist(np.clip(values, 0, bins[-1]), bins, alpha=0.6, label=label, color=colour)
     left.axvline(1000 * position_m, color="0.3", ls="--", lw=1)
-    left.set_xlabel("furthest hand from its target, mm")
+    left.set_xlabel("furthest hand from the dream, mm")
     left.set_ylabel("dreams")
     left.legend(fontsize=8)
     _bars(auroc, {n: found.auroc["all", n] for n in found.names}, 0.5, "AUROC, executable")

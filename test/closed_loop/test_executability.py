@@ -21,7 +21,7 @@ def stack(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tested(stack):
-    tester, rig = CandidateTester(every=2, steps=4, executed=2), PaintedRig()
+    tester, rig = CandidateTester(stack, every=2, steps=4, executed=2), PaintedRig()
     result = run_episode(stack, rig, [GOAL], "lift", 3, chooser=tester)
     return tester.tried, result, rig.commands
 
@@ -50,6 +50,7 @@ def test_that_what_came_of_them_fits_together(stack, tested):
     first = [one for one in tried if one.plan == 0]
     assert all(one.refused == "" for one in first)
     assert all(0 < one.gained_m < 0.5 for one in first)  # all of them lift
+    assert all(0 < one.behind_m < 0.1 for one in first)
     for one in tried:
         assert one.executable(one.position_m, one.rotation_rad)
         assert not one.executable(one.position_m - 1e-6, one.rotation_rad)

@@ -1,8 +1,9 @@
 """Whether dreams can be carried out: every candidate of a plan, tried in the simulator.
 
-A candidate is executable where the measured hands stay near its targets, those that inverse
-dynamics read off the dream. Beside it stands everything that the planner knew of the candidate: so
-one can see what would have told, and how much there was to choose from.
+A candidate is executable where hands are then seen to be near where the dream shows them: the same
+inverse dynamics reads both, the dream and what the camera saw. Measured hands would not do, for
+what is read are commands, which hands follow late. Beside it stands everything that the planner
+knew of the candidate: so one can see what would have told, and how much there was to choose from.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from functools import partial
 import numpy as np
 
 from wm_planner import actions
+from wm_planner.assembly import Stack
 from wm_planner.closed_loop.choosers import Chooser
-from wm_planner.closed_loop.trials import Trials
+from wm_planner.closed_loop.trials import Trial, Trials
 from wm_planner.planner import PlanReport
 from wm_planner.planner.plan_report import rejection_reasons
+from wm_planner.planner.readable_frames import readable_frames
 from wm_planner.types import HandPoses, Plan
 
 HIGHER_IS_BETTER = "score "  # what quantities that speak for a candidate begin with
@@ -34,8 +37,10 @@ class TriedCandidate:
         rejected: the first reason against it, "" where it was accepted.
         known: what the planner could tell, by name; see `known_of`.
         refused: why the executor did not take it, "" where it did.
-        position_m: furthest that a measured hand was from its target, m; None where refused.
-        rotation_rad: most that one was turned from its target, rad; None where refused.
+        position_m: furthest that a hand was seen from where it was dreamed, m; None where refused.
+        rotation_rad: most that one was seen turned from that, rad; None where refused.
+        behind_m: furthest that a measured hand was from its target, m; None where refused.
+        behind_rad: most that one was turned from its target, rad; None where refused.
         succeeded: whether the task was done after the steps that would be executed.
         gained_m: by how much the way to success was shorter then, m; None where refused.
     """
@@ -48,11 +53,13 @@ class TriedCandidate:
     refused: str = ""
     position_m: float | None = None
     rotation_rad: float | None = None
+    behind_m: float | None = None
+    behind_rad: float | None = None
     succeeded: bool = False
     gained_m: float | None = None
 
     def executable(self, position_m: float, rotation_rad: float) -> bool:
-        """Whether the hands stayed within these of their targets."""
+        """Whether the hands were seen within these of the dream."""
         if self.position_m is None or self.rotation_rad is None:
             return False
         return self.position_m <= position_m and self.rotation_rad <= rotation_rad
@@ -64,6 +71,7 @@ class CandidateTester(Chooser):
     Plans of which none was accepted are left out, as there is nothing to choose.
 
     Args:
+        stack: whose candidates they are.
         every: n.
         steps: how far they are tried.
         executed: after how many steps the way to success is measured; at most `steps`.
@@ -72,7 +80,8 @@ class CandidateTester(Chooser):
         tried: what came of it.
     """
 
-    def __init__(self, every: int, steps: int, executed: int) -> None:
+    def __init__(self, stack: Stack, every: int, steps: int, executed: int) -> None:
+        self._stack = stack
         self.tried: list[TriedCandidate] = []
         self._every, self._steps, self._executed = every, steps, executed
         self._seen = self._plans = 0
@@ -103,20 +112,40 @@ class CandidateTester(Chooser):
                 self.tried.append(noted(refused="not finite"))
                 continue
             plan = report.plan_of(k)
-            trial = here.run(plan, self._steps, step_s=plan.dt)
+            looks = range(1, self._steps + 1)
+            trial = here.run(plan, self._steps, step_s=plan.dt, looks=looks)
             if trial.hands is None:
                 self.tried.append(noted(refused=trial.refusal))
                 continue
             targets = actions.integrate(here.start, report.chunks.actions[k])[: self._steps]
-            position, rotation = deviation(trial.hands, targets)
+            position, rotation = deviation(self._read(here, trial), targets)
+            behind = deviation(trial.hands, targets)
             last = self._executed - 1
             one = noted(
                 position_m=position,
                 rotation_rad=rotation,
+                behind_m=behind[0],
+                behind_rad=behind[1],
                 succeeded=bool(trial.succeeded[last]),
                 gained_m=here.way_left - float(trial.way_left[last]),
             )
             self.tried.append(one)
+
+    def _read(self, here: Trials, trial: Trial) -> HandPoses:
+        """Where inverse dynamics sees the hands told to be, in what the camera saw, (N,).
+
+        A plan that is carried out slower shows the dream's steps later, so they are as far apart.
+        """
+        model, inverse = self._stack.world_model, self._stack.inverse_dynamics
+        assert trial.seen is not None
+        scene = here.window.images[model.spec.camera][-1]
+        latents = model.look(np.concatenate([scene[None], trial.seen]))
+        chunks = inverse.invert(
+            readable_frames(model, inverse.spec, latents[None], scene),
+            *(here.start, inverse.spec.dt, here.window.newest_stamp_ns, model.spec.bundle_hash),
+            dreamed=False,
+        )
+        return actions.integrate(here.start, chunks.actions[0])
 
 
 def deviation(measured: HandPoses, targets: HandPoses) -> tuple[float, float]:

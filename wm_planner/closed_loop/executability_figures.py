@@ -60,8 +60,12 @@ class Figures:
             "rejected": self._share(lambda c: bool(c.rejected)),
         }
         self.deviations = {
-            "furthest hand from its target, mm": self._median(lambda c: c.position_m, 1000),
+            "furthest hand from the dream, mm": self._median(lambda c: c.position_m, 1000),
             "most turned hand, degrees": self._median(lambda c: c.rotation_rad, math.degrees(1)),
+            "furthest measured hand from its target, mm": self._median(lambda c: c.behind_m, 1000),
+            "most turned measured hand, degrees": self._median(
+                lambda c: c.behind_rad, math.degrees(1)
+            ),
         }
         self.auroc = {
             (group, name): self._auroc(name, rejected_too=group == "all")
