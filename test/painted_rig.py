@@ -140,6 +140,7 @@ def write_config(
     path = folder / "planner.yaml"
     path.write_text(
         "rig: simulated_bimanual\n"
+        "view: {correct: false}\n"  # paintings are not what that camera sees
         "world_model: {type: onnx, bundle: world_model}\n"
         "inverse_dynamics: {type: onnx, bundle: inverse_dynamics}\n"
         "filters: {kinematic: {}}\n"

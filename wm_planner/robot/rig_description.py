@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from wm_planner.robot.hand_description import HandDescription, read_hand
 from wm_planner.robot.strict_yaml import Section, read
 from wm_planner.share_folder import share_folder
 from wm_planner.types import HANDS
+
+_log = logging.getLogger(__name__)
 
 KEYS = (
     *("name", "urdf", "srdf", "mesh_folders", "without_meshes", "base_frame", "locked_joints"),
@@ -250,8 +253,17 @@ def _read_camera(cameras: Section, name: str) -> CameraDescription:
         width=width,
         required=camera.flag("required", default=True),
         calibration=read_calibration(camera, height, width) if known else None,
-        view=None if view is None else _existing(camera, "view", view),
+        view=None if view is None else _view(camera, view),
     )
+
+
+def _view(camera: Section, name: str) -> Path | None:
+    """Only makes up for a knocked camera: a copied rig file may do without, and is told so."""
+    path = Path(camera.file).parent / name
+    if not path.is_file():
+        _log.warning("%s: there is no %s; frames are taken as they come", camera.field, path)
+        return None
+    return path
 
 
 def _hash(rig: Section, *files: Path | None) -> str:
