@@ -25,8 +25,8 @@ class Trial:
         succeeded: whether physics said that the task was done, shape (N,), after each step.
         way_left: how far it was from that, shape (N,), m.
         hands: measured, leading axes (N,); None where it was refused.
-        seen: what the world model's camera saw after the steps asked for, (L, h, w, 3), uint8;
-            None where it was not asked to look.
+        seen: what the world model's camera saw after the steps asked for, in the known view as
+            windows are, (L, h, w, 3), uint8; None where it was not asked to look.
     """
 
     refusal: str
@@ -57,7 +57,7 @@ class Trials:
         self, stack: Stack, rig: SimulatedRig, executor: Executor, window: ObservationWindow
     ) -> None:
         self._robot, self._spec, self.window = stack.robot, stack.world_model.spec, window
-        self._rig, self._executor = rig, executor
+        self._rig, self._executor, self._view = rig, executor, stack.view
         self._snapshot: Any = rig.snapshot()
         position, _, width = rig.joint_state()
         self.start, self.way_left = self._robot.hand_poses(position, width), rig.way_left()
@@ -89,7 +89,8 @@ class Trials:
                 left.append(rig.way_left())
                 hands.append(self._robot.hand_poses(position, width))
                 if step in looks:
-                    seen.append(rig.observe().images[self._spec.camera])
+                    frame = rig.observe().images[self._spec.camera]
+                    seen.append(self._view.corrected(frame) if self._view else frame)
         finally:
             rig.restore(self._snapshot)
         measured = HandPoses(

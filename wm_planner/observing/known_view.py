@@ -90,23 +90,22 @@ class KnownView:
         )
         if not self.recognized:
             return frame
-        calibration, seen = self._calibration, frame
-        height, width = frame.shape[:2]
-        if (height, width) != (calibration.height, calibration.width):
-            seen = images.fit(frame, calibration.height, calibration.width)
-        if change.turn_rad >= s.least_turn:
+        has_turned = change.turn_rad >= s.least_turn
+        has_other_light = abs(change.brightness - 1) >= s.least_light
+        if not has_turned and not has_other_light:
+            return frame
+        calibration = self._calibration
+        seen = images.fit(frame, calibration.height, calibration.width)
+        light = cv2.resize(change.light, (calibration.width, calibration.height))
+        if has_turned:
             there = calibration.pixels(turned(self._rays, change.turn)).astype(np.float32)
-            light = cv2.resize(change.light, (calibration.width, calibration.height))
             # Undone below, so that what is filled in has the reference's light.
             darker = _brightened(self._picture, -light)
             seen = cv2.remap(
                 *(seen, there[..., 0], there[..., 1], cv2.INTER_LINEAR, darker),
                 borderMode=cv2.BORDER_TRANSPARENT,
             )
-        if abs(change.brightness - 1) >= s.least_light:
-            light = cv2.resize(change.light, (calibration.width, calibration.height))
-            seen = _brightened(seen, light)
-        return seen
+        return _brightened(seen, light) if has_other_light else seen
 
     @property
     def measured(self) -> str:

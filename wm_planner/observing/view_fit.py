@@ -143,13 +143,11 @@ class ViewFit:
         import cv2
 
         whole = np.where(inside[..., None], seen, self._picture)
-        fine = [x - cv2.GaussianBlur(x, (0, 0), STRUCTURE) for x in (self._picture, whole)]
+        known, now = (x - cv2.GaussianBlur(x, (0, 0), STRUCTURE) for x in (self._picture, whole))
         reach = np.ones((2 * int(STRUCTURE) + 1,) * 2, np.uint8)
         told = (weight * cv2.erode(inside.astype(np.uint8), reach))[..., None]
-        product, *squares = (
-            float((told * a * b).sum()) for a, b in (fine, fine[:1] * 2, fine[1:] * 2)
-        )
-        return product / (np.sqrt(squares[0] * squares[1]) + 1e-9)
+        spread = np.sqrt(float((told * known**2).sum()) * float((told * now**2).sum()))
+        return float((told * known * now).sum()) / (spread + 1e-9)
 
     def _turned_back(self, frame: np.ndarray, turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A frame as it would have been without the turn, and where it shows that."""

@@ -64,8 +64,7 @@ class CameraCalibration:
 
         depth = seen[..., 2]
         flat = np.where(depth[..., None] > NEAREST_M, seen, [0.0, 0.0, 1.0]).reshape(-1, 1, 3)
-        matrix = np.diag([*self.focal, 1.0])
-        matrix[:2, 2] = self.centre
+        matrix = self._matrix()
         zero = np.zeros(3)
         if self.distortion_model == "equidistant":
             pixels, _ = cv2.fisheye.projectPoints(
@@ -84,8 +83,7 @@ class CameraCalibration:
 
         columns, rows = np.meshgrid(np.arange(self.width), np.arange(self.height))
         pixels = np.stack([columns, rows], axis=-1).reshape(-1, 1, 2).astype(float)
-        matrix = np.diag([*self.focal, 1.0])
-        matrix[:2, 2] = self.centre
+        matrix = self._matrix()
         if self.distortion_model == "equidistant":
             flat = cv2.fisheye.undistortPoints(pixels, matrix, np.array(self.distortion))
         else:
@@ -93,6 +91,11 @@ class CameraCalibration:
         rays = np.ones((self.height, self.width, 3))
         rays[..., :2] = flat.reshape(self.height, self.width, 2)
         return rays
+
+    def _matrix(self) -> np.ndarray:
+        matrix = np.diag([*self.focal, 1.0])
+        matrix[:2, 2] = self.centre
+        return matrix
 
     def resized(self, height: int, width: int) -> CameraCalibration:
         """Return the calibration of the same image at another size."""

@@ -105,7 +105,7 @@ class RigDescription:
         workspace: where the tools may be.
         cameras: by name, in the file's order.
         topics: topics of the whole rig; each arm's are in `hands`.
-        content_hash: sha256 (hex) over the rig file's values, URDF and SRDF.
+        content_hash: sha256 (hex) over the rig file's values, URDF, SRDF and views.
     """
 
     name: str
