@@ -17,6 +17,7 @@ from wm_planner.nodes.graph_session import ros_context
 from wm_planner.nodes.heartbeat import HeartbeatWatch
 from wm_planner.nodes.parameters import Parameters
 from wm_planner.nodes.stage_node import StageNode
+from wm_planner.observing.known_view import ViewSettings
 from wm_planner.planner import PlannerSettings
 from wm_planner.task.task_runner import TaskSettings
 
@@ -75,6 +76,15 @@ def test_that_a_value_taken_before_a_change_stays_whole(node):
     node.set_parameters_atomically(changes(candidates=3))
     assert taken.candidates == PlannerSettings().candidates
     assert settings.current.candidates == 3
+
+
+def test_that_names_of_a_group_begin_with_it_and_change_with_the_others(node):
+    planning = Parameters(node, PlannerSettings)
+    looking = Parameters(node, ViewSettings, {"least_turn": 0.01}, prefix="view")
+    both = [*changes(candidates=3), Parameter("view.correct", value=False)]
+    assert node.set_parameters_atomically(both).successful
+    assert planning.current == PlannerSettings(candidates=3)
+    assert looking.current == ViewSettings(correct=False, least_turn=0.01)
 
 
 def test_that_fixed_parameters_cannot_be_changed(node):

@@ -158,8 +158,15 @@ def test_what_cannot_be_a_view(rig, tmp_path):
         KnownView(CONFIG.view, "head", replace(head, view=tmp_path / "square.png"))
 
 
-def test_that_there_is_none_where_none_is_wanted(rig):
-    assert open_view(ViewSettings(correct=False), rig.description, "head") is None
+def test_that_nothing_is_corrected_where_nobody_wants_it(rig):
+    view, frame = open_view(CONFIG.view, rig.description, "head"), seen(rig, dim=0.3)
+    assert view.corrected(frame) is not frame
+    view.settings = ViewSettings(correct=False)
+    assert view.corrected(frame) is frame
+    assert (view.recognized, str(view)) == (True, "")
+
+
+def test_that_a_camera_without_a_picture_has_none(rig):
     assert open_view(CONFIG.view, rig.description, "left_wrist") is None
 
 

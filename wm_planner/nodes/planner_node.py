@@ -25,7 +25,7 @@ from wm_planner.nodes.remote_stages import remote_stages
 from wm_planner.nodes.stage_node import StageNode
 from wm_planner.nodes.stages import LocalStages
 from wm_planner.observing.joint_reader import JointReader
-from wm_planner.observing.known_view import open_view
+from wm_planner.observing.known_view import ViewSettings, open_view
 from wm_planner.observing.observation_assembler import ObservationAssembler
 from wm_planner.planner import Planner, PlannerSettings
 from wm_planner.robot.rig_description import find_rig
@@ -50,6 +50,7 @@ class PlannerNode(StageNode):
         self._planning = Parameters(self, PlannerSettings, self._configured("planner"))
         configured = {**self._configured("replanning"), **self._configured("goals")}
         self._tasks = Parameters(self, TaskSettings, configured)
+        self._looking = Parameters(self, ViewSettings, self._configured("view"), prefix="view")
         self._task: TaskRunner | None = None
         self._heard: list[Any] = []
         self._sent: PlannerPublishers | None = None
@@ -157,6 +158,8 @@ class PlannerNode(StageNode):
 
     # -- the worker's thread ----------------------------------------------------------------------
     def _cycle(self, task: TaskRunner) -> None:
+        if self._view is not None:
+            self._view.settings = self._looking.current
         window, sent = self._assembler.window(), self._sent
         if window is None or sent is None or task.status.outcome is not None:
             return

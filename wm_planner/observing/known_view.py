@@ -48,6 +48,7 @@ class KnownView:
         ShapeError: it has another aspect ratio than the camera.
 
     Attributes:
+        settings: may be replaced between two frames.
         camera: its name.
         newest: how the frame that was seen last differs; None before there was one.
         recognized: whether it could be told.
@@ -66,7 +67,7 @@ class KnownView:
         self.newest: ViewChange | None = None
         self.recognized = True
         self.camera = camera
-        self._settings, self._calibration = settings, calibration
+        self.settings, self._calibration = settings, calibration
         self._picture = images.fit(
             np.ascontiguousarray(picture[..., ::-1]), calibration.height, calibration.width
         )
@@ -76,13 +77,17 @@ class KnownView:
     def corrected(self, frame: np.ndarray) -> np.ndarray:
         """Return a frame (h, w, 3) uint8 RGB as it would look in the known view.
 
-        It is returned as it came where nothing has changed, and where it cannot be told what has.
+        It is returned as it came where nothing has changed, where it cannot be told what has, and
+        where nobody wants it corrected.
         Where the known view shows what the camera no longer does, the reference is seen.
         """
         import cv2
 
-        s, change = self._settings, self._fit.change(frame)
-        self.newest = change
+        s = self.settings
+        if not s.correct:
+            self.newest, self.recognized = None, True
+            return frame
+        self.newest = change = self._fit.change(frame)
         self.recognized = (
             change.agreement >= s.least_agreement
             and change.turn_rad <= s.largest_turn
@@ -124,25 +129,23 @@ class KnownView:
         if not self.recognized:
             return f"the view is not the models' ({self.measured}); frames are taken as they come"
         said = []
-        if self.newest.turn_rad >= self._settings.least_turn:
+        if self.newest.turn_rad >= self.settings.least_turn:
             said.append(f"the camera has turned by {np.degrees(self.newest.turn_rad):.1f} degrees")
-        if abs(self.newest.brightness - 1) >= self._settings.least_light:
+        if abs(self.newest.brightness - 1) >= self.settings.least_light:
             said.append(f"the light is {self.newest.brightness:.0%} of what the models know")
         return ", ".join(said) + "; frames are corrected" if said else ""
 
 
 def open_view(settings: ViewSettings, rig: RigDescription, camera: str) -> KnownView | None:
-    """Return the view to bring frames to; None where there is none, or none is wanted.
+    """Return the view to bring frames to; None where the rig file has none.
 
     Args:
-        settings: what is believed.
+        settings: what is believed, and whether frames are to be corrected at all.
         rig: the robot, with its cameras.
         camera: the one that the world model looks through.
     """
     description = rig.cameras[camera]
-    if description.view is None or not settings.correct:
-        return None
-    return KnownView(settings, camera, description)
+    return None if description.view is None else KnownView(settings, camera, description)
 
 
 def _brightened(picture: np.ndarray, light: np.ndarray) -> np.ndarray:
