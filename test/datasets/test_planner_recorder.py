@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from wm_planner.bundle import WORLD_MODEL
 from wm_planner.datasets.collection import CollectionPlan, collect
 from wm_planner.datasets.episode import Episode
 from wm_planner.datasets.planner_recorder import (
+    _Watched,
     open_planner_recorder,
     record_planner_episode,
 )
@@ -18,6 +21,7 @@ from wm_planner.datasets.simulated_recorder import camera_and_objects
 from wm_planner.errors import ConfigurationError
 from wm_planner.rigs.disturbance import Disturbance
 from wm_planner.rigs.mujoco_rig import MujocoRig
+from wm_planner.rigs.performance import EpisodeOver
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +51,24 @@ def test_the_same_seed_gives_the_same_episode(record):
     first, second = (Episode.from_mapping(record("reach", 905_002, "planner")) for _ in range(2))
     np.testing.assert_array_equal(first.images["head"], second.images["head"])
     np.testing.assert_array_equal(first.action, second.action)
+
+
+@pytest.mark.parametrize("startled, taken_over", [(True, 8), (False, None)])
+def test_whoever_is_startled_hands_over_once_what_was_pushed_lies_still(startled, taken_over):
+    spec = SimpleNamespace(image_size=(96, 128), camera="head")
+    stack = SimpleNamespace(robot=None, world_model=SimpleNamespace(spec=spec))
+    rig = SimpleNamespace(disturbed=SimpleNamespace(applied=False))
+    watched = _Watched(stack, rig, patience=2, startled=startled)
+    over = None
+    for frame in range(12):
+        rig.disturbed.applied = frame >= 3
+        rig.way_left = lambda left=1.0 - 0.05 * frame: left  # all goes well
+        try:
+            watched._judge()
+        except EpisodeOver:
+            over = frame
+            break
+    assert over == taken_over
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from wm_planner.rigs import towel
 from wm_planner.rigs.hands import CLOSED, OPEN
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.rigs.tasks import TASKS
@@ -76,3 +77,19 @@ def test_that_a_hand_which_holds_a_thing_has_no_way_to_it(rig, robot):
     performance.move(performance.hands.moved(side, width=CLOSED), 3)
     assert holds(rig, side, "cube") and not holds(rig, 1 - side, "cube")
     assert way_to_grip(rig, side, "cube", cube, 0.06) == 0
+
+
+def test_that_a_towel_folded_along_a_diagonal_is_no_nearer_to_being_folded(rig, robot):
+    """One corner alone has to go back, unless most of its way is done: then the other follows."""
+    rig.reset("towel_fold", 900_002)
+    performance = Performance(rig, robot, np.random.default_rng(0), noise_m=0.0)
+    performance._log = lambda *_: None
+    task, near, far = rig.task, towel.corner(rig, "near_left"), towel.corner(rig, "far_left")
+    assert task._take(performance, [0], "")
+    left = [rig.way_left()]
+    for share in (0.2, 0.4, 0.9):
+        there = far + share * (near - far) + [0, 0, 0.05]
+        performance.move(performance.hands.moved(0, there), 5)
+        left.append(rig.way_left())
+    assert left[0] < left[1] - 0.04 < left[2] - 0.08
+    assert left[3] < left[0]

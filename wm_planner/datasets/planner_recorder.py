@@ -27,6 +27,8 @@ from wm_planner.types import Command, Goal, HandPoses, Observation
 
 PLANNED_SHARE = 0.8  # of the task's time limit: the expert takes over by then
 PATIENCE_STEPS = 10  # at most, until an expert takes over from a planner in trouble
+STARTLED_SHARE = 0.3  # of episodes: that something was disturbed is trouble enough
+SETTLING_STEPS = 3  # until what was pushed lies still
 LIFTED_M = 0.01  # a thing that is higher than it was is in somebody's hand
 FINISH_STEPS = 50  # the expert's, at most
 
@@ -71,21 +73,23 @@ def record_planner_episode(
         stack: what plans; it sees images, joints and the instruction.
         rig: it is reset.
         task: name of the task.
-        seed: fixes the scene, the instruction and for how long a planner in trouble goes on.
+        seed: fixes the scene, the instruction, for how long a planner in trouble goes on, and
+            whether it is in trouble as soon as something was disturbed.
         disturbance: what goes wrong while the planner acts, if it acts that long; never while the
             expert does, whose ways are aimed once.
 
     Returns:
-        As `rigs.collection.record_episode`, of kind "planner". The planner's steps are good where
-        they ended in success and were not in vain, see `hindsight.lasting`; a disturbance is no
-        good step.
+        As `rigs.collection.record_episode`, of kind "planner", with images in the known view. The
+        planner's steps are good where they ended in success and were not in vain, see
+        `hindsight.lasting`; a disturbance is no good step.
     """
     generator = np.random.default_rng([seed, 5])
     rig.reset(task, seed)
     instruction = str(generator.choice(rig.task.instructions))
     rest = {name: rig.object_position(name)[2] for name in rig.movable}
     limit = EpisodeSettings(time_limit_s=PLANNED_SHARE * sum(rig.time_limits_s(task)))
-    watched = _Watched(stack, rig, patience=int(generator.integers(PATIENCE_STEPS, endpoint=True)))
+    patience = int(generator.integers(PATIENCE_STEPS, endpoint=True))
+    watched = _Watched(stack, rig, patience, startled=generator.random() < STARTLED_SHARE)
     goals = [Goal(instruction)]
     succeeded = False
     with contextlib.suppress(EpisodeOver):
@@ -100,6 +104,10 @@ def record_planner_episode(
     if not succeeded and rig.task.resumable(rig, held):
         rows = rows[:-1] + _take_over(stack, rig, generator, len(rows))
     arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    if stack.view is not None:  # what the models are to learn from is what they are shown
+        size = stack.world_model.spec.image_size
+        seen = [images.fit(stack.view.corrected(image), *size) for image in arrays["image"]]
+        arrays["image"] = np.stack(seen)
     return arrays | {
         "object_names": rig.tracked, "task": task, "instruction": instruction,
         "success": rig.succeeded(), "kind": "planner", "seed": seed,
@@ -129,11 +137,11 @@ class _Watched:
         disturbed: for every frame, whether something was disturbed before the next one.
     """
 
-    def __init__(self, stack: Stack, rig: MujocoRig, patience: int) -> None:
+    def __init__(self, stack: Stack, rig: MujocoRig, patience: int, startled: bool) -> None:
         self.rows: list[dict[str, np.ndarray]] = []
         self.way_left: list[float] = []
         self.disturbed: list[bool] = []
-        self._patience = patience
+        self._patience, self._startled = patience, startled
         self._moved = False
         self._since = 0  # the first frame after a disturbance
         self._rig, self._robot = rig, stack.robot
@@ -180,7 +188,9 @@ class _Watched:
         self._moved = moved
         self.disturbed.append(False)
         self.way_left.append(self._rig.way_left())
-        if in_trouble(np.array(self.way_left[self._since :])):
+        settled = moved and len(self.way_left) > self._since + SETTLING_STEPS
+        startled = self._startled and settled
+        if startled or in_trouble(np.array(self.way_left[self._since :])):
             self._patience -= 1
         if self._patience < 0:
             raise EpisodeOver

@@ -74,12 +74,22 @@ class TowelFold(Task):
         )
 
     def undone(self, rig: MujocoRig) -> float:
-        """Of each hand to its far corner, of that corner to the near one, and of fingers open."""
+        """Of each hand to its far corner, of that corner to the near one, and of fingers open.
+
+        Who takes one corner away from the other, by less than half of its way, has to bring it
+        back: a towel that is folded along a diagonal is no nearer to being folded.
+        """
         left, width = 0.0, rig.joint_state()[2]
+        held = [side for side in SIDES if _holds(rig, side)]
+        behind = [side for side in SIDES if side not in held and _way(rig, side) > CORNER_ERROR_M]
         for side, name in enumerate(scene.SIDES):
             far, near = (towel.corner(rig, f"{edge}_{name}") for edge in ("far", "near"))
-            if towel.is_held(rig, (name,)):
-                left += distance(far, near) + over(towel.RELEASE_WIDTH, width[side])
+            if side in held:
+                left += over(towel.RELEASE_WIDTH, width[side])
+                if behind and _way(rig, side) > towel.SIDE_M / 2:
+                    left += towel.SIDE_M + distance(far, near + _to_flat(rig))
+                else:
+                    left += distance(far, near)
             elif distance(far[:2], near[:2]) > CORNER_ERROR_M:
                 reach = distance(rig.tool_position()[side], far)
                 left += reach + way_to_close(reach, width[side], towel.GRIP_WIDTH)
@@ -120,8 +130,7 @@ class TowelFold(Task):
             Sides whose hand goes on holding its corner.
         """
         rig, hands = performance.rig, performance.hands.copy()
-        yaw = _yaw(rig, "near")  # that edge lies on the table
-        to_flat = towel.SIDE_M * np.array([-np.sin(yaw), np.cos(yaw), 0.0])
+        to_flat = _to_flat(rig)
         held = [side for side in SIDES if _holds(rig, side)]
         kept = [side for side in held if _way(rig, side) < towel.SIDE_M / 2]
         free = [side for side in SIDES if side not in kept]
@@ -246,6 +255,12 @@ def _yaw(rig: MujocoRig, edge: str) -> float:
     """Heading of an edge from its left to its right corner, rad."""
     across = _corner(rig, edge, 1) - _corner(rig, edge, 0)
     return float(np.arctan2(across[1], across[0]))
+
+
+def _to_flat(rig: MujocoRig) -> np.ndarray:
+    """From a near corner to where the far one is when the towel is flat, (3,) m."""
+    yaw = _yaw(rig, "near")  # that edge lies on the table
+    return towel.SIDE_M * np.array([-np.sin(yaw), np.cos(yaw), 0.0])
 
 
 def _raised(hands: Hands, sides: Sequence[int] | np.ndarray, height: float) -> Hands:
