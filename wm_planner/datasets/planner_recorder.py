@@ -27,7 +27,7 @@ from wm_planner.types import Command, Goal, HandPoses, Observation
 
 PLANNED_SHARE = 0.8  # of the task's time limit: the expert takes over by then
 PATIENCE_STEPS = 10  # at most, until an expert takes over from a planner in trouble
-STARTLED_SHARE = 0.3  # of episodes: that something was disturbed is trouble enough
+STARTLED_SHARE = 0.3  # of episodes: the expert takes over when something was disturbed
 SETTLING_STEPS = 3  # until what was pushed lies still
 LIFTED_M = 0.01  # a thing that is higher than it was is in somebody's hand
 FINISH_STEPS = 50  # the expert's, at most
@@ -74,7 +74,7 @@ def record_planner_episode(
         rig: it is reset.
         task: name of the task.
         seed: fixes the scene, the instruction, for how long a planner in trouble goes on, and
-            whether it is in trouble as soon as something was disturbed.
+            whether it hands over without waiting for trouble where something was disturbed.
         disturbance: what goes wrong while the planner acts, if it acts that long; never while the
             expert does, whose ways are aimed once.
 
@@ -189,10 +189,9 @@ class _Watched:
         self.disturbed.append(False)
         self.way_left.append(self._rig.way_left())
         settled = moved and len(self.way_left) > self._since + SETTLING_STEPS
-        startled = self._startled and settled
-        if startled or in_trouble(np.array(self.way_left[self._since :])):
+        if in_trouble(np.array(self.way_left[self._since :])):
             self._patience -= 1
-        if self._patience < 0:
+        if self._patience < 0 or (self._startled and settled):
             raise EpisodeOver
 
     def _command(self, told: HandPoses) -> None:
