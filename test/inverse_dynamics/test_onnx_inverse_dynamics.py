@@ -127,12 +127,14 @@ def test_that_anchored_chains_are_free_of_what_is_misread_everywhere(folders, ge
     off = packed.copy()
     off[..., [0, 9, 11, 19]] += [0.03, 0.01, -0.02, 0.02]
     latents = off.reshape(2, 5, 2, 10)
-    chunks = invert(make_model(folders, anchor=1.0), latents, measured)
+    chunks = invert(make_model(folders, anchor=1.0, anchor_width=1.0), latents, measured)
     reached = actions.pack(actions.integrate(measured, chunks.actions))
     np.testing.assert_allclose(reached, packed[:, 1:], atol=1e-5)
     half = invert(make_model(folders, anchor=0.5), latents, measured)
     reached = actions.pack(actions.integrate(measured, half.actions))
-    np.testing.assert_allclose(reached, (packed + off)[:, 1:] / 2, atol=1e-5)
+    expected = (packed + off)[:, 1:] / 2
+    expected[..., [9, 19]] = off[:, 1:, [9, 19]]  # widths are read as before
+    np.testing.assert_allclose(reached, expected, atol=1e-5)
 
 
 def test_that_an_anchor_of_nothing_changes_no_bit(folders, generator):
@@ -140,7 +142,7 @@ def test_that_an_anchor_of_nothing_changes_no_bit(folders, generator):
     latents, measured = packed.reshape(2, 5, 2, 10), actions.unpack(random_packed(generator))
     plain, anchored, barely = (
         invert(make_model(folders, **settings), latents, measured)
-        for settings in ({}, {"anchor": 0.0}, {"anchor": 0.1})
+        for settings in ({}, {"anchor": 0.0, "anchor_width": 0.0}, {"anchor": 0.1})
     )
     np.testing.assert_array_equal(plain.actions, anchored.actions)
     np.testing.assert_array_equal(plain.variance, anchored.variance)
@@ -160,11 +162,12 @@ def test_that_noise_on_the_observed_frame_is_averaged_over_the_draws_too(folders
     assert off[1] < off[0] / 8  # 16 times as many draws
 
 
-def test_that_an_anchor_needs_a_graph_that_says_where_hands_are(tmp_path, folders):
+@pytest.mark.parametrize("share", ["anchor", "anchor_width"])
+def test_that_an_anchor_needs_a_graph_that_says_where_hands_are(tmp_path, folders, share):
     windowed_bundle(tmp_path, folders, bias=0.0)
     with pytest.raises(BundleError, match="no output pose, which anchor needs"):
         OnnxInverseDynamics(
-            load_bundle(tmp_path, INVERSE_DYNAMICS), OnnxInverseDynamicsSettings(anchor=0.5)
+            load_bundle(tmp_path, INVERSE_DYNAMICS), OnnxInverseDynamicsSettings(**{share: 0.5})
         )
 
 

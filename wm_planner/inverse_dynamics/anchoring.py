@@ -13,7 +13,7 @@ from wm_planner.types import HandPoses
 
 
 def anchor_targets(
-    targets: HandPoses, read: HandPoses, measured: HandPoses, share: float
+    targets: HandPoses, read: HandPoses, measured: HandPoses, share: float, width_share: float
 ) -> HandPoses:
     """Move all targets of a dream by a share of what its observed frame is misread by.
 
@@ -21,7 +21,9 @@ def anchor_targets(
         targets: leading axes (K, H).
         read: what is read off the observed frame in front of each dream, leading axes (K,).
         measured: where the hands really were, no leading axes.
-        share: 0 leaves the targets as they are, 1 makes a misreading that never changes cancel.
+        share: of positions and rotations; 0 leaves the targets as they are, 1 makes a misreading
+            that never changes cancel.
+        width_share: the same of widths.
 
     Returns:
         Positions and widths shifted, rotations turned in the base frame along the shortest way.
@@ -30,7 +32,7 @@ def anchor_targets(
     return HandPoses(
         targets.position + share * (measured.position - read.position)[:, None],
         _part_of(turn, share)[:, None] @ targets.rotation,
-        targets.width + share * (measured.width - read.width)[:, None],
+        targets.width + width_share * (measured.width - read.width)[:, None],
     )
 
 

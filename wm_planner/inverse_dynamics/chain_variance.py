@@ -15,6 +15,7 @@ def chain_variance(
     variance: np.ndarray,
     correlation: np.ndarray | None = None,
     anchor: float = 0.0,
+    anchor_width: float = 0.0,
 ) -> np.ndarray:
     """Return variances of `actions.difference(start, targets)`.
 
@@ -27,8 +28,9 @@ def chain_variance(
         correlation: of each target's error with that of the one before, shape (20,) or
             (K, H, 20), below 1: errors that two targets share cancel in the step between them.
             None for independent ones.
-        anchor: share of the observed frame's error that was taken off all targets. Steps between
-            them are what they were; the first step and the widths are not.
+        anchor: share of the observed frame's error that was taken off all targets' positions and
+            rotations. Steps between them are what they were; the first step is not.
+        anchor_width: the same of widths, of which none is what it was.
 
     Returns:
         Shape (K, H, 20).
@@ -38,16 +40,17 @@ def chain_variance(
     if correlation is not None:
         shared[:] = np.broadcast_to(correlation, variance.shape).reshape(hands.shape)
     before = np.concatenate([np.zeros_like(hands[:, :1]), hands[:, :-1]], axis=1)
-    if anchor:
-        moved = anchored_variance(hands, shared, anchor)
-        hands = np.concatenate([moved[:, :1], hands[:, 1:]], axis=1)
-        hands[..., actions.WIDTH] = moved[..., actions.WIDTH]
+    if anchor or anchor_width:
+        first = anchored_variance(hands[:, :1], shared[:, :1], anchor)
+        width = hands[..., actions.WIDTH], shared[..., actions.WIDTH]
+        hands = np.concatenate([first, hands[:, 1:]], axis=1)
+        hands[..., actions.WIDTH] = anchored_variance(*width, anchor_width)
     result = np.empty_like(hands)
     result[..., actions.POSITION] = hands[..., actions.POSITION] + before[..., actions.POSITION]
     result[..., actions.WIDTH] = hands[..., actions.WIDTH]
 
-    first = np.broadcast_to(start.rotation, (len(variance), 1, *start.rotation.shape))
-    previous = np.concatenate([first, targets.rotation[:, :-1]], axis=1)  # (K, H, 2, 3, 3)
+    begun = np.broadcast_to(start.rotation, (len(variance), 1, *start.rotation.shape))
+    previous = np.concatenate([begun, targets.rotation[:, :-1]], axis=1)  # (K, H, 2, 3, 3)
     columns_before = _column_variance(before)
     columns_now = _column_variance(hands)[..., :2]
     # Entry (j, c) of R_before^T R_now is sum_i R_before[i, j] R_now[i, c].

@@ -44,6 +44,15 @@ class OnnxInverseDynamicsSettings:
         0.0, minimum=0.0, maximum=1.0,
         help="Share of what the hands are misread by on the observed frame to take off targets.",
     )  # fmt: skip
+    anchor_width: float = setting(
+        0.0, minimum=0.0, maximum=1.0,
+        help="The same of grippers' widths, which what is held or missed changes.",
+    )  # fmt: skip
+
+    @property
+    def anchors(self) -> bool:
+        """Whether anything is taken off."""
+        return self.anchor > 0 or self.anchor_width > 0
 
 
 class OnnxInverseDynamics(InverseDynamics):
@@ -57,7 +66,8 @@ class OnnxInverseDynamics(InverseDynamics):
 
     The graph answers with *absolute* targets; the chain of actions starts at the measured pose.
     Summing what the hands moved in dreamed frames would add up the errors instead. What they are
-    misread by on the observed frame is known, and may be taken off all targets (`anchor`).
+    misread by on the observed frame is known, and may be taken off all targets (`anchor`,
+    `anchor_width`).
     """
 
     def __init__(
@@ -93,7 +103,7 @@ class OnnxInverseDynamics(InverseDynamics):
         # Models of two frames used to answer for one pair, without an axis for more of them.
         self._inputs = {tensor.name for tensor in manifest.graphs[name].inputs}
         self._one_pair = "pair" in self._inputs
-        if self.settings.anchor and "pose" not in {t.name for t in manifest.graphs[name].outputs}:
+        if self.settings.anchors and "pose" not in {t.name for t in manifest.graphs[name].outputs}:
             raise BundleError(f"{bundle.folder}: its graph has no output pose, which anchor needs")
         if self._window < 2 or (self._one_pair and self._window > 2):
             raise BundleError(f"{bundle.folder}: context_frames is {self._window}, its window")
@@ -122,14 +132,14 @@ class OnnxInverseDynamics(InverseDynamics):
         )
         packed, variance = merge(packed, variance, said)
         correlation = mean_said(correlation, said)
-        targets, share = actions.unpack(packed), self.settings.anchor
-        if share:
+        targets, shares = actions.unpack(packed), (self.settings.anchor, self.settings.anchor_width)
+        if self.settings.anchors:
             at_first = actions.unpack(actions.average(read))
-            targets = anchor_targets(targets, at_first, measured, share)
+            targets = anchor_targets(targets, at_first, measured, *shares)
         targets = replace(targets, width=np.maximum(targets.width, 0.0))  # not below zero
         return ActionChunks(
             actions=actions.difference(measured, targets),
-            variance=chain_variance(measured, targets, variance, correlation, share),
+            variance=chain_variance(measured, targets, variance, correlation, *shares),
             dt=dt,
             start_ns=start_ns,
             bundle_hash=bundle_hash,
