@@ -86,11 +86,11 @@ class TowelFold(Task):
             far, near = (towel.corner(rig, f"{edge}_{name}") for edge in ("far", "near"))
             if side in held:
                 left += over(towel.RELEASE_WIDTH, width[side])
-                if behind and _way(rig, side) > towel.SIDE_M / 2:
+                if behind and not _is_mostly_there(rig, side):
                     left += towel.SIDE_M + distance(far, near + _to_flat(rig))
                 else:
                     left += distance(far, near)
-            elif distance(far[:2], near[:2]) > CORNER_ERROR_M:
+            elif side in behind:
                 reach = distance(rig.tool_position()[side], far)
                 left += reach + way_to_close(reach, width[side], towel.GRIP_WIDTH)
                 left += distance(far, near) + towel.RELEASE_WIDTH
@@ -132,7 +132,7 @@ class TowelFold(Task):
         rig, hands = performance.rig, performance.hands.copy()
         to_flat = _to_flat(rig)
         held = [side for side in SIDES if _holds(rig, side)]
-        kept = [side for side in held if _way(rig, side) < towel.SIDE_M / 2]
+        kept = [side for side in held if _is_mostly_there(rig, side)]
         free = [side for side in SIDES if side not in kept]
         for side in held:
             far, near = (_corner(rig, edge, side) for edge in ("far", "near"))
@@ -245,6 +245,11 @@ def _corner(rig: MujocoRig, edge: str, side: int) -> np.ndarray:
 def _way(rig: MujocoRig, side: int) -> float:
     """Distance of a far corner from its near one, seen from above, m."""
     return distance(_corner(rig, "far", side)[:2], _corner(rig, "near", side)[:2])
+
+
+def _is_mostly_there(rig: MujocoRig, side: int) -> bool:
+    """Whether a far corner has more of its way to the near one behind it than before it."""
+    return _way(rig, side) < towel.SIDE_M / 2
 
 
 def _holds(rig: MujocoRig, side: int) -> bool:
