@@ -54,7 +54,7 @@ def collect(args: argparse.Namespace) -> dict[str, list[Episode]]:
     question = {
         "candidates": args.candidates, "every": args.every, "steps": args.steps,
         "disturb": args.disturb, "execute_steps": config.planner.execute_steps,
-        "judged_by": "camera",
+        "judged_by": "camera", "model_settings": config.model_settings,
         "bundles": [stack.world_model.spec.bundle_hash, stack.inverse_dynamics.spec.bundle_hash],
     }  # fmt: skip
     found: dict[str, list[Episode]] = {task: [] for task in args.tasks}

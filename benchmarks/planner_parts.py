@@ -122,8 +122,7 @@ def _asked(config: StackConfig) -> dict[str, object]:
             name: dataclasses.asdict(getattr(config, name))
             for name in ("planner", "replanning", "view")
         },
-        "world_model": dataclasses.asdict(config.world_model.settings),
-        "inverse_dynamics": dataclasses.asdict(config.inverse_dynamics.settings),
+        **config.model_settings,
         "bundles": {
             kind: bundle.bundle_hash
             for kind, bundle in load_bundles(config, find_rig(config.rig)).items()

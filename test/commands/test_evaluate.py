@@ -73,6 +73,20 @@ def test_that_others_may_choose_and_their_results_are_kept_apart(
     assert "choice is 'oracle' there, None here" in capsys.readouterr().err
 
 
+def test_that_results_of_models_used_otherwise_are_not_resumed(
+    evaluate, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("wm_planner.closed_loop.evaluation.run_evaluation", run_in_this_process)
+    path = tmp_path / "results.json"
+    assert evaluate("--episodes", "1", "--json", str(path)) == 0
+    data = json.loads(path.read_text())
+    data["model_settings"]["inverse_dynamics"]["anchor"] = 0.875
+    path.write_text(json.dumps(data))
+    assert evaluate("--episodes", "2", "--json", str(path), "--resume") == 2
+    assert "model_settings is {" in (said := capsys.readouterr().err)
+    assert "'anchor': 0.875" in said
+
+
 def test_that_results_of_before_there_was_a_choice_are_resumed(evaluate, tmp_path, monkeypatch):
     monkeypatch.setattr("wm_planner.closed_loop.evaluation.run_evaluation", run_in_this_process)
     path = tmp_path / "results.json"

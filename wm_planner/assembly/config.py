@@ -64,6 +64,12 @@ class StackConfig:
     goals: SubGoalSettings
     executor: ExecutorSettings
 
+    @property
+    def model_settings(self) -> dict[str, dict[str, Any]]:
+        """How both models are used, as JSON holds it; with other settings they answer otherwise."""
+        models = {"world_model": self.world_model, "inverse_dynamics": self.inverse_dynamics}
+        return {kind: dataclasses.asdict(model.settings) for kind, model in models.items()}
+
     def without_hurry(self) -> StackConfig:
         """Return the same for where time stands still while the planner thinks.
 
