@@ -38,6 +38,7 @@ from wm_planner.closed_loop.evaluation import (
 from wm_planner.closed_loop.results_file import ResultsFile
 from wm_planner.closed_loop.summary import wilson_interval
 from wm_planner.commands.stack_arguments import add_stack_arguments, read_stack_config
+from wm_planner.errors import WmPlannerError
 from wm_planner.rigs.disturbance import Disturbance
 from wm_planner.rigs.rig import SimulatedRig
 
@@ -213,6 +214,13 @@ def main() -> None:
     add_stack_arguments(parser)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        _fill(args)
+    except WmPlannerError as error:  # results of another question, most often
+        raise SystemExit(f"choosing_table.py: {error}") from error
+
+
+def _fill(args: argparse.Namespace) -> None:
     runner = Runner(args)
     for episodes in [*range(args.block, args.episodes, args.block), args.episodes]:
         done = {cell: runner.run(cell, episodes) for cell in cells(args)}

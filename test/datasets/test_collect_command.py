@@ -37,10 +37,19 @@ def test_that_test_seeds_are_refused(tmp_path, capsys):
     assert not (tmp_path / "set").exists()
 
 
-def test_that_experts_are_not_disturbed(tmp_path, capsys):
-    code = cli.main(["collect", "--out", str(tmp_path / "set"), "--disturb", "object_moved"])
+@pytest.mark.parametrize(
+    "words, why",
+    [
+        (["light_dimmed"], "experts know object_moved, object_pushed, arm_nudged"),
+        (["object_moved", "--kinds", "play"], "--kinds and --variation are for undisturbed"),
+    ],
+)
+def test_that_experts_are_only_disturbed_where_their_pictures_are_as_they_were(
+    tmp_path, capsys, words, why
+):
+    code = cli.main(["collect", "--out", str(tmp_path / "set"), "--disturb", *words])
     assert code == cli.EXIT_ERROR
-    assert "--policy planner" in capsys.readouterr().err
+    assert why in capsys.readouterr().err
     assert not (tmp_path / "set").exists()
 
 

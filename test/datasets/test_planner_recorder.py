@@ -47,6 +47,20 @@ def test_the_expert_finishes_what_the_planner_began():
 
 
 @pytest.mark.slow
+def test_an_expert_that_begins_afresh_goes_home_first(monkeypatch):
+    stack = assemble(load_config(), untrained=(WORLD_MODEL,))
+    rig = MujocoRig(description=stack.rig_description)
+    away = []  # of every frame of the expert's, the joint that is farthest from home
+    for share in (0.0, 1.0):
+        monkeypatch.setattr("wm_planner.datasets.planner_recorder.AFRESH_SHARE", share)
+        episode = record_planner_episode(stack, rig, "towel_fold", 905_104)
+        assert episode["success"]
+        joints = episode["joint_position"][episode["step_good"]]
+        away.append(np.abs(joints - stack.rig_description.home).max(axis=1))
+    assert away[0].min() > 0.1 > away[1][3:10].min()
+
+
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_episode(record):
     first, second = (Episode.from_mapping(record("reach", 905_002, "planner")) for _ in range(2))
     np.testing.assert_array_equal(first.images["head"], second.images["head"])

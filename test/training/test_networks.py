@@ -250,6 +250,26 @@ def test_asked_for_what_is_not_there_windows_stand_still(source):
     np.testing.assert_allclose(drawn.targets[at_start, -1], pose, rtol=1e-6)
 
 
+def test_more_windows_begin_where_a_mistake_begins_to_be_mended(source):
+    """Of 12 frames, the steps of 3 and 4 are bad: what is good again begins at 5."""
+    good = np.ones((8, 12), bool)
+    good[:4, 3:5] = False
+    plain = ["expert"] * 8
+    source = dataclasses.replace(source, step_good=good.ravel(), kind=plain, success=[True] * 8)
+    count = len(source.frames)
+    latents = np.broadcast_to(np.arange(count)[:, None, None], (count, 12, 32))
+    shares = []
+    for turns in (0.0, 0.6):
+        windows = Windows(source, latents.astype(np.float32), ("lift",), 2, 4, turns=turns)
+        newest = windows.draw(np.random.default_rng(0), 2000).latents[:, 1, 0, 0].astype(int)
+        turning = np.isin(newest % 12, (5, 6, 7))
+        mended = newest < 48
+        shares.append([turning[mended].mean(), turning[~mended].mean()])
+    without, with_turns = np.array(shares)
+    assert with_turns[0] > 0.6 + 0.3 * without[0]
+    np.testing.assert_allclose(with_turns[1], without[1], atol=0.05)
+
+
 def test_a_dream_of_other_commands_costs_more_than_its_pixels_say(source):
     """The networks' own error is equal; only the commands that the dream is read as differ."""
     count = len(source.frames)

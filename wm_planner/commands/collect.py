@@ -21,7 +21,9 @@ from wm_planner.errors import ConfigurationError, UnknownNameError
 
 if TYPE_CHECKING:
     from wm_planner.assembly import StackConfig
+    from wm_planner.rigs.disturbance import Disturbance
 
+MOVING = ("object_moved", "object_pushed", "arm_nudged")  # pictures are as they were
 NAME = "collect"
 HELP = "record training episodes on the simulated rig"
 
@@ -74,8 +76,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="KIND[=AMOUNT]",
         default=[],
-        help="with --policy planner: let one of these go wrong in every episode, by half to one "
-        "and a half times the amount; kinds and units as in wm-planner evaluate",
+        help="let one of these go wrong in every episode, by half to one and a half times the "
+        "amount; kinds and units as in wm-planner evaluate. Experts go on unawares for up to 4 s, "
+        "then look again; they know "
+        f"{', '.join(MOVING)}",
     )
     add_stack_arguments(parser)
 
@@ -93,10 +97,13 @@ def run(args: argparse.Namespace) -> int:
     if args.workers < 1:
         raise ConfigurationError(f"--workers {args.workers}: expected at least 1")
     policy, kinds = "expert", KINDS
-    open_recorder: OpenRecorder = functools.partial(open_simulated_recorder, args.variation)
     disturbances = tuple(Disturbance.parse(text) for text in args.disturb)
-    if disturbances and args.policy != "planner":
-        raise ConfigurationError("--disturb is for the planner's episodes (--policy planner)")
+    open_recorder: OpenRecorder = functools.partial(
+        open_simulated_recorder, args.variation, disturbances
+    )
+    if disturbances and args.policy == "expert":
+        _check_expert(args, disturbances)
+        kinds = {"recovery": 1.0}
     if args.policy == "planner":
         if args.kinds or args.variation:
             raise ConfigurationError("--kinds and --variation are for the expert's episodes")
@@ -129,6 +136,18 @@ def run(args: argparse.Namespace) -> int:
         f"{args.out}: {plan.episodes} episodes, {count} of them recorded now in {minutes:.1f} min"
     )
     return 0
+
+
+def _check_expert(args: argparse.Namespace, disturbances: Sequence[Disturbance]) -> None:
+    """Raise ConfigurationError where an expert cannot be disturbed like this."""
+    if args.kinds or args.variation:
+        raise ConfigurationError("--kinds and --variation are for undisturbed episodes")
+    for disturbance in disturbances:
+        if disturbance.kind not in MOVING:
+            raise ConfigurationError(
+                f"--disturb {disturbance.kind}: experts know {', '.join(MOVING)}; "
+                "the others are for --policy planner"
+            )
 
 
 def _planner_identity(config: StackConfig) -> str:

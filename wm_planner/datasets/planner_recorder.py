@@ -20,7 +20,8 @@ from wm_planner.datasets.collection import Record
 from wm_planner.datasets.hindsight import in_trouble, lasting
 from wm_planner.datasets.simulated_recorder import camera_and_objects
 from wm_planner.planner import PlanReport
-from wm_planner.rigs.disturbance import KINDS, Disturbance
+from wm_planner.rigs.disturbance import Disturbance
+from wm_planner.rigs.disturbed_expert import AFRESH_SHARE, drawn, lifted
 from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.types import Command, Goal, HandPoses, Observation
@@ -29,7 +30,6 @@ PLANNED_SHARE = 0.8  # of the task's time limit: the expert takes over by then
 PATIENCE_STEPS = 10  # at most, until an expert takes over from a planner in trouble
 STARTLED_SHARE = 0.3  # of episodes: the expert takes over when something was disturbed
 SETTLING_STEPS = 3  # until what was pushed lies still
-LIFTED_M = 0.01  # a thing that is higher than it was is in somebody's hand
 FINISH_STEPS = 50  # the expert's, at most
 
 
@@ -49,19 +49,10 @@ def open_planner_recorder(
     rig = MujocoRig(description=stack.rig_description)
 
     def record(task: str, seed: int, kind: str) -> Mapping[str, Any]:
-        disturbance = _draw(disturbances, seed)
+        disturbance = drawn(disturbances, seed) if disturbances else None
         return camera_and_objects(record_planner_episode(stack, rig, task, seed, disturbance))
 
     return record
-
-
-def _draw(disturbances: tuple[Disturbance, ...], seed: int) -> Disturbance | None:
-    if not disturbances:
-        return None
-    generator = np.random.default_rng([seed, 17])
-    kind, amount = dataclasses.astuple(disturbances[generator.integers(len(disturbances))])
-    low, high = np.clip(amount * np.array([0.5, 1.5]), KINDS[kind].minimum, KINDS[kind].maximum)
-    return Disturbance(kind, float(generator.uniform(low, high)))
 
 
 def record_planner_episode(
@@ -73,8 +64,9 @@ def record_planner_episode(
         stack: what plans; it sees images, joints and the instruction.
         rig: it is reset.
         task: name of the task.
-        seed: fixes the scene, the instruction, for how long a planner in trouble goes on, and
-            whether it hands over without waiting for trouble where something was disturbed.
+        seed: fixes the scene, the instruction, for how long a planner in trouble goes on,
+            whether it hands over without waiting for trouble where something was disturbed, and
+            whether the expert begins anew from home (with nothing in its hands).
         disturbance: what goes wrong while the planner acts, if it acts that long; never while the
             expert does, whose ways are aimed once.
 
@@ -90,6 +82,7 @@ def record_planner_episode(
     limit = EpisodeSettings(time_limit_s=PLANNED_SHARE * sum(rig.time_limits_s(task)))
     patience = int(generator.integers(PATIENCE_STEPS, endpoint=True))
     watched = _Watched(stack, rig, patience, startled=generator.random() < STARTLED_SHARE)
+    afresh = generator.random() < AFRESH_SHARE
     goals = [Goal(instruction)]
     succeeded = False
     with contextlib.suppress(EpisodeOver):
@@ -100,9 +93,9 @@ def record_planner_episode(
     good = succeeded & lasting(np.array(watched.way_left)) & ~np.array(watched.disturbed)
     for row, is_good in zip(rows, good, strict=True):
         row["step_good"] = is_good
-    held = [name for name, z in rest.items() if rig.object_position(name)[2] > z + LIFTED_M]
+    held = lifted(rig, rest)
     if not succeeded and rig.task.resumable(rig, held):
-        rows = rows[:-1] + _take_over(stack, rig, generator, len(rows))
+        rows = rows[:-1] + _take_over(stack, rig, generator, len(rows), afresh and not held)
     arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     if stack.view is not None:  # what the models are to learn from is what they are shown
         size = stack.world_model.spec.image_size
@@ -115,11 +108,13 @@ def record_planner_episode(
 
 
 def _take_over(
-    stack: Stack, rig: MujocoRig, generator: np.random.Generator, begun: int
+    stack: Stack, rig: MujocoRig, generator: np.random.Generator, begun: int, afresh: bool
 ) -> list[dict[str, np.ndarray]]:
     expert = Performance(rig, stack.robot, generator, max_steps=begun + FINISH_STEPS)
     expert.step = begun  # hands may be low or closed: it retreats first
     with contextlib.suppress(EpisodeOver):
+        if afresh:
+            expert.go_home()
         rig.task.perform(expert, "")
     columns = vars(expert.finish())
     return [

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wm_planner.robot.robot_model import RobotModel
 
 STEP_S = 0.2
+CLEAR_M = 0.10  # height from which hands may go sideways over what lies on the table
 
 
 class EpisodeOver(Exception):
@@ -51,7 +52,12 @@ class Performance:
         generator: all the expert's randomness.
         noise_m: standard deviation of the slowly wandering error of the commanded hands, m.
         max_steps: `EpisodeOver` is raised past this many steps.
+
+    Attributes:
+        unaware: the expert does not look whether its hands hold what they closed on.
     """
+
+    unaware = False
 
     def __init__(
         self,
@@ -111,6 +117,13 @@ class Performance:
             target = target.copy()
             target.position[:, 2] = np.maximum(target.position[:, 2], height)
             self.move(target, 2)
+
+    def go_home(self) -> None:
+        """Open both hands, raise them and take the arms to where they rest."""
+        self.retreat_both(CLEAR_M)
+        description = self.robot.rig
+        home = self.robot.hand_poses(description.home, np.full(2, OPEN))
+        self.move(from_poses(home), self.pace(6))
 
     def shift(self, name: str, furthest_m: float) -> bool:
         """Somebody moves an object by up to ``furthest_m`` while the hands are above it.

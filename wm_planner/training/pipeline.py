@@ -216,7 +216,7 @@ class Run:
         windows = Windows(
             self.source, self.latents, self.vocabulary, s.context_frames, s.horizon,
             impossible=s.impossible, hands=self._hand_images(), outcomes=s.outcomes,
-            without_kinds=s.without_kinds,
+            without_kinds=s.without_kinds, turns=s.turns,
         )  # fmt: skip
         inverter = self.load("inverse_dynamics")
         assert isinstance(inverter, InverseDynamics)

@@ -51,7 +51,7 @@ class Windows:
         self, source: EpisodeSource, latents: np.ndarray, vocabulary: tuple[str, ...],
         context_frames: int, horizon: int, impossible: float = 0.0,
         hands: HandImages | None = None, outcomes: bool = True,
-        without_kinds: Collection[str] = (),
+        without_kinds: Collection[str] = (), turns: float = 0.0,
     ) -> None:  # fmt: skip
         """Prepare.
 
@@ -65,6 +65,8 @@ class Windows:
             hands: the targets of all frames, drawn; None where they are not shown.
             outcomes: whether windows say how they went; UNKNOWN otherwise.
             without_kinds: kinds of episodes to leave out.
+            turns: share of windows, in episodes with a mistake, that begin where it begins to be
+                mended. There are few such frames, and they decide how an episode ends.
         """
         self._latents, self._targets = latents, source.hand_target.astype(np.float32)
         self._hands = hands
@@ -82,6 +84,7 @@ class Windows:
         # An expert that tried and failed is no example of success, whatever it meant to do.
         bad |= ((kind == "failure") | ~self._success)[episode]
         self._bad_before = np.concatenate([[0], np.cumsum(bad)])
+        self._turns, self._last_turn = turns, _last_turns(bad, self._offsets)
         self._past, self._future = context_frames, horizon
         self._impossible_share, self._impossible = impossible, _impossible_requests(source)
 
@@ -95,6 +98,9 @@ class Windows:
         first, length = self._offsets[episode], self._length[episode]
         newest = generator.integers(length)
         at = np.where(generator.random(batch) < 0.125, 0, np.minimum(newest, length - 3))
+        turn = self._last_turn[episode]
+        turning = (generator.random(batch) < self._turns) & (turn > 0)
+        at = np.where(turning, np.minimum(turn + generator.integers(3, size=batch), length - 3), at)
         words = self._words[episode]
         resting = np.zeros(batch, bool)
         for row in np.flatnonzero(generator.random(batch) < self._impossible_share):
@@ -132,6 +138,16 @@ class Windows:
             frame=frame,
             hands=hands,
         )
+
+
+def _last_turns(bad: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Of every episode, the last frame whose step is good after one that is not; 0: none is."""
+    turns = np.flatnonzero(bad[:-1] & ~bad[1:]) + 1
+    last = np.zeros(len(offsets) - 1, int)
+    episode = np.searchsorted(offsets, turns, side="right") - 1
+    inside = turns > offsets[episode]  # not from one episode to the next
+    np.maximum.at(last, episode[inside], (turns - offsets[episode])[inside])
+    return last
 
 
 def _impossible_requests(source: EpisodeSource) -> list[list[np.ndarray]]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wm_planner.rigs.performance import Performance
 
 TOLERANCE_M = 0.03  # the marker's radius and a little
+MISS_M = (0.02, 0.05)  # what an expert that errs is wrong by on each axis, standard deviation
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Reach(Task):
 
     def perform(self, performance: Performance, mistake: str) -> None:
         if mistake:
-            missed = self._at_markers(performance, performance.generator.normal(0, 0.05, (2, 3)))
+            by = performance.generator.uniform(*MISS_M)  # a little outside of the tolerance, or far
+            missed = self._at_markers(performance, performance.generator.normal(0, by, (2, 3)))
             performance.move(missed, performance.pace(7), good=False)
             if mistake == "fail":
                 performance.hold(5, good=False)

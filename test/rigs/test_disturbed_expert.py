@@ -1,0 +1,69 @@
+"""Something is disturbed, the expert goes on unawares, looks again and mends it."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import numpy as np
+import pytest
+
+from wm_planner.rigs import disturbed_expert
+from wm_planner.rigs.disturbance import Disturbance
+from wm_planner.rigs.disturbed_expert import drawn, record_disturbed_expert
+from wm_planner.rigs.mujoco_rig import MujocoRig
+from wm_planner.robot.robot_model import RobotModel
+
+PUSHED = Disturbance.parse("object_pushed")
+
+
+@pytest.fixture(scope="module")
+def rig():
+    return MujocoRig()
+
+
+@pytest.fixture(scope="module")
+def robot(rig):
+    return RobotModel(rig.description)
+
+
+def runs(good):
+    return [(bool(value), len(list(group))) for value, group in groupby(good)]
+
+
+@pytest.mark.parametrize("task, seed", [("reach", 3), ("pick_lift", 9)])
+def test_what_was_done_unawares_is_no_good_and_is_mended(rig, robot, task, seed):
+    episode = record_disturbed_expert(rig, robot, task, seed, PUSHED)
+    (first, before), (second, unawares), (third, mended) = runs(episode["step_good"])
+    assert (first, second, third) == (True, False, True) and episode["success"]
+    assert before >= 3 and 3 <= unawares <= 20 + 3 + 2 and mended >= 5
+    name = {"reach": "left_marker", "pick_lift": "cube"}[task]
+    thing = episode["object_position"][:, episode["object_names"].index(name), :2]
+    moved = np.linalg.norm(np.diff(thing, axis=0), axis=1)
+    assert moved[: before - 1].max() < 1e-3  # nothing before the step that is marked
+    assert moved[before : before + 3].sum() > 0.02
+    again = record_disturbed_expert(rig, robot, task, seed, PUSHED)
+    np.testing.assert_array_equal(again["image"], episode["image"])
+
+
+def test_unawares_a_towel_is_folded_by_what_was_caught_of_it(rig, robot, monkeypatch):
+    monkeypatch.setattr(disturbed_expert, "NOTICED_STEPS", (20, 20))
+    monkeypatch.setattr(disturbed_expert, "AFRESH_SHARE", 1.0)
+    episode = record_disturbed_expert(rig, robot, "towel_fold", 288_005, PUSHED)
+    bad = np.flatnonzero(~episode["step_good"])
+    low = episode["hand_pose"].reshape(len(episode["step_good"]), 2, 10)[bad[-1], :, 2]
+    assert len(bad) >= 20 and (low < 0.12).all()  # both hands have laid something down
+    away = np.abs(episode["joint_position"][bad[-1] :] - robot.rig.home).max(axis=1)
+    assert away[:14].min() < 0.1 < away[0]  # home first
+    assert episode["success"]
+
+
+def test_what_succeeds_all_the_same_was_good(rig, robot):
+    nudged = Disturbance("arm_nudged", 1.0)  # too weak to matter
+    episode = record_disturbed_expert(rig, robot, "reach", 5, nudged)
+    assert episode["success"] and (~episode["step_good"]).sum() <= 1
+
+
+def test_amounts_are_between_half_and_one_and_a_half():
+    amounts = [drawn((PUSHED,), seed).amount for seed in range(200)]
+    assert min(amounts) < 0.03 and max(amounts) > 0.07
+    assert all(0.025 <= amount <= 0.075 for amount in amounts)
