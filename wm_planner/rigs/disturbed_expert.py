@@ -20,6 +20,7 @@ from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.robot.robot_model import RobotModel
 
 NOTICED_STEPS = (3, 20)  # from the disturbance until the expert looks again
+PROMPT_SHARE = 0.5  # of episodes: it does as soon as what was pushed lies still
 STARING_STEPS = 3  # at most, at rest before it goes on, as a planner does that is stuck
 AFRESH_SHARE = 0.3  # of episodes: the expert goes home first
 FINISH_STEPS = 60  # at most, from there on
@@ -92,7 +93,8 @@ def record_disturbed_expert(
     noise = float(generator.choice([0.0015, 0.003, 0.006]))
     limit = int(rig.task.time_limit_s / 0.2)
     performance = _Unaware(rig, robot, generator, noise_m=noise, max_steps=limit)
-    performance.patience = int(generator.integers(*NOTICED_STEPS, endpoint=True))
+    patience = int(generator.integers(*NOTICED_STEPS, endpoint=True))
+    performance.patience = NOTICED_STEPS[0] if generator.random() < PROMPT_SHARE else patience
     afresh = generator.random() < AFRESH_SHARE
     with contextlib.suppress(EpisodeOver, _Noticed):
         rig.task.perform(performance, "")
@@ -115,7 +117,8 @@ def record_disturbed_expert(
 def _go_on(performance: _Unaware, afresh: bool) -> None:
     performance.max_steps = performance.step + FINISH_STEPS
     with contextlib.suppress(EpisodeOver):
-        performance.hold(int(performance.generator.integers(STARING_STEPS + 1)), good=False)
+        if performance.patience > NOTICED_STEPS[0]:
+            performance.hold(int(performance.generator.integers(STARING_STEPS + 1)), good=False)
         if afresh:
             performance.go_home()
         performance.rig.task.perform(performance, "")
