@@ -21,7 +21,7 @@ from wm_planner.datasets.hindsight import in_trouble, lasting
 from wm_planner.datasets.simulated_recorder import camera_and_objects
 from wm_planner.planner import PlanReport
 from wm_planner.rigs.disturbance import Disturbance
-from wm_planner.rigs.disturbed_expert import AFRESH_SHARE, drawn, lifted
+from wm_planner.rigs.disturbed_expert import AFRESH_SHARE, SETTLING_STEPS, drawn, lifted
 from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.types import Command, Goal, HandPoses, Observation
@@ -29,7 +29,6 @@ from wm_planner.types import Command, Goal, HandPoses, Observation
 PLANNED_SHARE = 0.8  # of the task's time limit: the expert takes over by then
 PATIENCE_STEPS = 10  # at most, until an expert takes over from a planner in trouble
 STARTLED_SHARE = 0.3  # of episodes: the expert takes over when something was disturbed
-SETTLING_STEPS = 3  # until what was pushed lies still
 FINISH_STEPS = 50  # the expert's, at most
 
 

@@ -19,7 +19,8 @@ from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.robot.robot_model import RobotModel
 
-NOTICED_STEPS = (3, 20)  # from the disturbance until the expert looks again
+SETTLING_STEPS = 3  # until what was pushed lies still
+NOTICED_STEPS = (SETTLING_STEPS, 20)  # from the disturbance until the expert looks again
 PROMPT_SHARE = 0.5  # of episodes: it does as soon as what was pushed lies still
 STARING_STEPS = 3  # at most, at rest before it goes on, as a planner does that is stuck
 AFRESH_SHARE = 0.3  # of episodes: the expert goes home first

@@ -121,8 +121,7 @@ class Performance:
     def go_home(self) -> None:
         """Open both hands, raise them and take the arms to where they rest."""
         self.retreat_both(CLEAR_M)
-        description = self.robot.rig
-        home = self.robot.hand_poses(description.home, np.full(2, OPEN))
+        home = self.robot.hand_poses(self.robot.rig.home, np.full(2, OPEN))
         self.move(from_poses(home), self.pace(6))
 
     def shift(self, name: str, furthest_m: float) -> bool:
