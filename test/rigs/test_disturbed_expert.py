@@ -46,6 +46,7 @@ def test_what_was_done_unawares_is_no_good_and_is_mended(rig, robot, task, seed)
 
 
 def test_unawares_a_towel_is_folded_by_what_was_caught_of_it(rig, robot, monkeypatch):
+    monkeypatch.setattr(disturbed_expert, "PROMPT_SHARE", 0.0)
     monkeypatch.setattr(disturbed_expert, "NOTICED_STEPS", (20, 20))
     monkeypatch.setattr(disturbed_expert, "AFRESH_SHARE", 1.0)
     episode = record_disturbed_expert(rig, robot, "towel_fold", 288_005, PUSHED)
@@ -55,6 +56,21 @@ def test_unawares_a_towel_is_folded_by_what_was_caught_of_it(rig, robot, monkeyp
     away = np.abs(episode["joint_position"][bad[-1] :] - robot.rig.home).max(axis=1)
     assert away[:14].min() < 0.1 < away[0]  # home first
     assert episode["success"]
+
+
+def test_who_looks_in_time_turns_to_the_new_place_without_a_mistake(rig, robot, monkeypatch):
+    monkeypatch.setattr(disturbed_expert, "PROMPT_SHARE", 1.0)
+    monkeypatch.setattr(disturbed_expert, "PROMPT_STEPS", (1, 1))
+    episode = record_disturbed_expert(rig, robot, "towel_fold", 310_003, PUSHED)
+    good = episode["step_good"]
+    (pushed,) = np.flatnonzero(~good)  # not even the steps in which it slid
+    hands = episode["hand_pose"].reshape(len(good), 2, 10)
+    closing = pushed + int(np.argmax((hands[pushed:, :, 9] < 0.03).all(axis=1)))
+    corners = [episode["object_names"].index(f"towel_{k}") for k in (12, 168)]
+    missed = hands[closing, :, :2] - episode["object_position"][closing, corners, :2]
+    # straight there, and not up first
+    assert hands[pushed:closing, :, 2].max() < hands[pushed, :, 2].max() + 0.02
+    assert np.linalg.norm(missed, axis=1).max() < 0.02 and episode["success"]
 
 
 def test_what_succeeds_all_the_same_was_good(rig, robot):

@@ -21,9 +21,10 @@ from wm_planner.robot.robot_model import RobotModel
 
 SETTLING_STEPS = 3  # until what was pushed lies still
 NOTICED_STEPS = (SETTLING_STEPS, 20)  # from the disturbance until the expert looks again
-PROMPT_SHARE = 0.5  # of episodes: it does as soon as what was pushed lies still
+PROMPT_STEPS = (1, 7)  # the same where it is prompt, mostly before fingers close; not before that
+PROMPT_SHARE = 0.75  # of episodes
 STARING_STEPS = 3  # at most, at rest before it goes on, as a planner does that is stuck
-AFRESH_SHARE = 0.3  # of episodes: the expert goes home first
+AFRESH_SHARE = 0.3  # of episodes, where it is late: the expert goes home first
 FINISH_STEPS = 60  # at most, from there on
 LIFTED_M = 0.01  # a thing that is higher than it was is in somebody's hand
 
@@ -47,7 +48,8 @@ class _Unaware(Performance):
                 self.record.step_good[-1] = False
             if self.step > self.disturbed_at + self.patience:
                 raise _Noticed
-            good = False
+            # Nobody can do better than to go on until it lies still.
+            good = good and self.patience == SETTLING_STEPS
         super()._advance(hands, following, good)
 
     def forgive(self) -> None:
@@ -94,9 +96,11 @@ def record_disturbed_expert(
     noise = float(generator.choice([0.0015, 0.003, 0.006]))
     limit = int(rig.task.time_limit_s / 0.2)
     performance = _Unaware(rig, robot, generator, noise_m=noise, max_steps=limit)
-    patience = int(generator.integers(*NOTICED_STEPS, endpoint=True))
-    performance.patience = NOTICED_STEPS[0] if generator.random() < PROMPT_SHARE else patience
-    afresh = generator.random() < AFRESH_SHARE
+    prompt = generator.random() < PROMPT_SHARE
+    noticed = PROMPT_STEPS if prompt else NOTICED_STEPS
+    patience = int(generator.integers(*noticed, endpoint=True))
+    performance.patience = max(patience, SETTLING_STEPS)
+    afresh = generator.random() < AFRESH_SHARE and not prompt
     with contextlib.suppress(EpisodeOver, _Noticed):
         rig.task.perform(performance, "")
     performance.unaware = False
@@ -118,7 +122,7 @@ def record_disturbed_expert(
 def _go_on(performance: _Unaware, afresh: bool) -> None:
     performance.max_steps = performance.step + FINISH_STEPS
     with contextlib.suppress(EpisodeOver):
-        if performance.patience > NOTICED_STEPS[0]:
+        if performance.patience > PROMPT_STEPS[1]:
             performance.hold(int(performance.generator.integers(STARING_STEPS + 1)), good=False)
         if afresh:
             performance.go_home()

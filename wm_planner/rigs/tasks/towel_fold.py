@@ -120,7 +120,7 @@ class TowelFold(Task):
             mistake = ""
 
     def _put_down(self, performance: Performance) -> list[int]:
-        """Bring corners that are in a hand to the table, and the other hands out of the way.
+        """Bring corners that are in a hand to the table, and hands that were closed out of the way.
 
         Cloth that is let fall lies in folds. So a corner goes back to where it is when the towel is
         flat, and is let go there; one that is nearer to its near corner goes to that, and is held
@@ -148,7 +148,7 @@ class TowelFold(Task):
         if kept:
             for side in free:
                 performance.retreat(side, AWAY_M)
-        else:
+        elif held or hands.width.min() < OPEN - 0.01:
             performance.retreat_both(AWAY_M)
         return kept
 
