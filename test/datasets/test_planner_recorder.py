@@ -67,8 +67,8 @@ def test_the_same_seed_gives_the_same_episode(record):
     np.testing.assert_array_equal(first.action, second.action)
 
 
-@pytest.mark.parametrize("startled, taken_over", [(True, 6), (False, None)])
-def test_whoever_is_startled_hands_over_once_what_was_pushed_lies_still(startled, taken_over):
+@pytest.mark.parametrize("startled, taken_over", [(3, 6), (6, 9), (None, None)])
+def test_whoever_is_startled_hands_over_soon_after_something_was_disturbed(startled, taken_over):
     spec = SimpleNamespace(image_size=(96, 128), camera="head")
     stack = SimpleNamespace(robot=None, world_model=SimpleNamespace(spec=spec))
     rig = SimpleNamespace(disturbed=SimpleNamespace(applied=False))

@@ -21,14 +21,14 @@ from wm_planner.datasets.hindsight import in_trouble, lasting
 from wm_planner.datasets.simulated_recorder import camera_and_objects
 from wm_planner.planner import PlanReport
 from wm_planner.rigs.disturbance import Disturbance
-from wm_planner.rigs.disturbed_expert import AFRESH_SHARE, SETTLING_STEPS, drawn, lifted
+from wm_planner.rigs.disturbed_expert import AFRESH_SHARE, drawn, lifted, promptly
 from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.types import Command, Goal, HandPoses, Observation
 
 PLANNED_SHARE = 0.8  # of the task's time limit: the expert takes over by then
 PATIENCE_STEPS = 10  # at most, until an expert takes over from a planner in trouble
-STARTLED_SHARE = 0.3  # of episodes: the expert takes over when something was disturbed
+STARTLED_SHARE = 0.5  # of episodes: the expert takes over soon after something was disturbed
 FINISH_STEPS = 50  # the expert's, at most
 
 
@@ -65,7 +65,7 @@ def record_planner_episode(
         task: name of the task.
         seed: fixes the scene, the instruction, for how long a planner in trouble goes on,
             whether it hands over without waiting for trouble where something was disturbed, and
-            whether the expert begins anew from home (with nothing in its hands).
+            whether the expert that comes late begins anew from home (with nothing in its hands).
         disturbance: what goes wrong while the planner acts, if it acts that long; never while the
             expert does, whose ways are aimed once.
 
@@ -80,8 +80,9 @@ def record_planner_episode(
     rest = {name: rig.object_position(name)[2] for name in rig.movable}
     limit = EpisodeSettings(time_limit_s=PLANNED_SHARE * sum(rig.time_limits_s(task)))
     patience = int(generator.integers(PATIENCE_STEPS, endpoint=True))
-    watched = _Watched(stack, rig, patience, startled=generator.random() < STARTLED_SHARE)
-    afresh = generator.random() < AFRESH_SHARE
+    startled = promptly(generator) if generator.random() < STARTLED_SHARE else None
+    watched = _Watched(stack, rig, patience, startled)
+    afresh = generator.random() < AFRESH_SHARE and startled is None
     goals = [Goal(instruction)]
     succeeded = False
     with contextlib.suppress(EpisodeOver):
@@ -129,9 +130,11 @@ class _Watched:
         rows: of every frame, what an `Episode` holds.
         way_left: of every frame, m.
         disturbed: for every frame, whether something was disturbed before the next one.
+
+    ``startled`` are the steps from a disturbance until it is over; None to wait for trouble.
     """
 
-    def __init__(self, stack: Stack, rig: MujocoRig, patience: int, startled: bool) -> None:
+    def __init__(self, stack: Stack, rig: MujocoRig, patience: int, startled: int | None) -> None:
         self.rows: list[dict[str, np.ndarray]] = []
         self.way_left: list[float] = []
         self.disturbed: list[bool] = []
@@ -182,10 +185,10 @@ class _Watched:
         self._moved = moved
         self.disturbed.append(False)
         self.way_left.append(self._rig.way_left())
-        settled = moved and len(self.way_left) > self._since + SETTLING_STEPS
+        frames = len(self.way_left) - self._since if moved else 0
         if in_trouble(np.array(self.way_left[self._since :])):
             self._patience -= 1
-        if self._patience < 0 or (self._startled and settled):
+        if self._patience < 0 or (self._startled is not None and frames > self._startled):
             raise EpisodeOver
 
     def _command(self, told: HandPoses) -> None:

@@ -58,6 +58,11 @@ class _Unaware(Performance):
         steps[self.disturbed_at + 1 :] = [True] * len(steps[self.disturbed_at + 1 :])
 
 
+def promptly(generator: np.random.Generator) -> int:
+    """Draw after how many steps from a disturbance somebody looks again who notices in time."""
+    return max(int(generator.integers(*PROMPT_STEPS, endpoint=True)), SETTLING_STEPS)
+
+
 def drawn(disturbances: tuple[Disturbance, ...], seed: int) -> Disturbance:
     """Return the one that goes wrong in this episode, by half to one and a half times as much."""
     generator = np.random.default_rng([seed, 17])
@@ -97,9 +102,10 @@ def record_disturbed_expert(
     limit = int(rig.task.time_limit_s / 0.2)
     performance = _Unaware(rig, robot, generator, noise_m=noise, max_steps=limit)
     prompt = generator.random() < PROMPT_SHARE
-    noticed = PROMPT_STEPS if prompt else NOTICED_STEPS
-    patience = int(generator.integers(*noticed, endpoint=True))
-    performance.patience = max(patience, SETTLING_STEPS)
+    if prompt:
+        performance.patience = promptly(generator)
+    else:
+        performance.patience = int(generator.integers(*NOTICED_STEPS, endpoint=True))
     afresh = generator.random() < AFRESH_SHARE and not prompt
     with contextlib.suppress(EpisodeOver, _Noticed):
         rig.task.perform(performance, "")
