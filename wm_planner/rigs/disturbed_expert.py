@@ -21,7 +21,7 @@ from wm_planner.robot.robot_model import RobotModel
 
 SETTLING_STEPS = 3  # until what was pushed lies still
 NOTICED_STEPS = (SETTLING_STEPS, 20)  # from the disturbance until the expert looks again
-PROMPT_STEPS = (1, 7)  # the same where it is prompt, mostly before fingers close; not before that
+PROMPT_STEPS = (1, 7)  # the same where it is prompt, but never before it lies still
 PROMPT_SHARE = 0.75  # of episodes
 STARING_STEPS = 3  # at most, at rest before it goes on, as a planner does that is stuck
 AFRESH_SHARE = 0.3  # of episodes, where it is late: the expert goes home first
