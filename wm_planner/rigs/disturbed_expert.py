@@ -1,8 +1,8 @@
-"""Episodes in which something is disturbed under a scripted expert's hands, and it notices late.
+"""Episodes in which something is disturbed under a scripted expert's hands.
 
 The scripts aim once, so they go on as if nothing had happened: hands close beside what was pushed,
-a towel is folded by one corner. Then the expert looks again and goes on from there. These are the
-states that a planner comes to with the same disturbance (`datasets.planner_recorder`), for a
+a towel is folded by one corner. Then the expert looks again, mostly before it grasps, and goes on
+from there. These are the states that a planner comes to with the same disturbance (`datasets.planner_recorder`), for a
 fraction of the time, as nothing needs to be dreamed.
 """
 
@@ -92,7 +92,8 @@ def record_disturbed_expert(
 
     Returns:
         As `collection.record_episode`, of kind "recovery". Steps between the disturbance and the
-        expert's next look are no good ones, unless they brought the task to its end.
+        expert's next look are no good ones, unless they brought the task to its
+        end, or it looked as soon as what was pushed lay still.
     """
     rig.reset(task, seed)
     rest = {name: rig.object_position(name)[2] for name in rig.movable}
