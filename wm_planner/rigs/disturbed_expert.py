@@ -2,8 +2,8 @@
 
 The scripts aim once, so they go on as if nothing had happened: hands close beside what was pushed,
 a towel is folded by one corner. Then the expert looks again, mostly before it grasps, and goes on
-from there. These are the states that a planner comes to with the same disturbance (`datasets.planner_recorder`), for a
-fraction of the time, as nothing needs to be dreamed.
+from there. These are the states that a planner comes to with the same disturbance
+(`datasets.planner_recorder`), for a fraction of the time, as nothing needs to be dreamed.
 """
 
 from __future__ import annotations
