@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -19,7 +20,7 @@ from wm_planner.scorers.scorer import ScoringContext
 from wm_planner.scorers.smoothness_scorer import SmoothnessScorer
 from wm_planner.scorers.value_scorer import ValueScorer, ValueScorerSettings
 from wm_planner.settings import from_mapping
-from wm_planner.types import ActionChunks, Goal, Rollouts
+from wm_planner.types import ActionChunks, Goal, Need, Resimulation, Rollouts
 
 K, LIFT, HOME = 4, Goal("lift both hands"), Goal("go home")
 
@@ -61,6 +62,26 @@ def test_that_coming_near_success_sooner_is_worth_more_where_all_frames_count():
     assert (np.diff(sooner) < 0).all()
     last = ValueScorer(ValueScorerSettings(frames=1)).score(context(latents=latents)).contribution
     np.testing.assert_array_equal(last, 1.0)
+
+
+def test_that_the_value_may_be_that_of_what_the_world_model_makes_of_the_actions():
+    dreamed = np.ones((K, HORIZON, *LATENT))  # every dream ends in success
+    simulated = dreamed * np.arange(K)[:, None, None, None]
+    again = Resimulation(
+        Rollouts(dreamed, 0.2, 0, 0, "hash"), Rollouts(simulated, 0.2, 0, 0, "hash"),
+        np.zeros(LATENT, np.float32),
+    )  # fmt: skip
+    seen = dataclasses.replace(context(latents=dreamed), resimulation=again)
+    settings = from_mapping(ValueScorerSettings, {"of": "resimulation", "frames": 0, "weight": 2.0})
+    sober, dreamer = ValueScorer(settings), ValueScorer()
+    np.testing.assert_allclose(sober.score(seen).contribution, 2.0 * np.arange(K))
+    np.testing.assert_allclose(dreamer.score(seen).contribution, 1.0)
+    assert (sober.needs, dreamer.needs) == (Need.ROLLOUTS, Need.NOTHING)
+
+
+def test_that_nobody_can_ask_for_the_value_of_another_future():
+    with pytest.raises(ConfigurationError, match="'dream', 'resimulation'"):
+        from_mapping(ValueScorerSettings, {"of": "the past"})
 
 
 def test_that_confidence_is_the_stated_deviation_in_millimetres():

@@ -1,4 +1,4 @@
-"""Prefers dreams whose last frames the world model's value head believes in."""
+"""Prefers candidates whose futures the world model's value head believes in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 
 from wm_planner.scorers.scorer import Scorer, ScoringContext
 from wm_planner.settings import setting
-from wm_planner.types import Scores
+from wm_planner.types import Need, Scores
+
+DREAM, RESIMULATION = FUTURES = ("dream", "resimulation")
 
 
 @dataclass(frozen=True)
@@ -17,8 +19,13 @@ class ValueScorerSettings:
 
     weight: float = setting(1.0, minimum=0.0, maximum=1000.0, help="Factor of the mean value.")
     frames: int = setting(
-        3, minimum=0, maximum=100, help="Last frames of a dream to average over; 0 for all."
+        3, minimum=0, maximum=100, help="Last frames of a future to average over; 0 for all."
     )
+    of: str = setting(
+        DREAM, choices=FUTURES,
+        help="Which future: what was dreamed, or what the world model makes of its actions, which "
+        "takes another dream.",
+    )  # fmt: skip
 
 
 class ValueScorer(Scorer):
@@ -26,10 +33,16 @@ class ValueScorer(Scorer):
 
     def __init__(self, settings: ValueScorerSettings | None = None) -> None:
         self.settings = settings or ValueScorerSettings()
+        if self.settings.of == RESIMULATION:
+            self.needs = Need.ROLLOUTS
 
     def score(self, context: ScoringContext) -> Scores:
         """Return weight times mean value, shape (K,)."""
-        latents = context.rollouts.latents[:, -self.settings.frames :]  # (K, frames, ...)
+        rollouts = context.rollouts
+        if self.settings.of == RESIMULATION:
+            assert context.resimulation is not None  # as this scorer `needs`
+            rollouts = context.resimulation.rollouts
+        latents = rollouts.latents[:, -self.settings.frames :]  # (K, frames, ...)
         count, frames = latents.shape[:2]
         if context.goal.instruction is None:
             return Scores("value", np.zeros(count))
