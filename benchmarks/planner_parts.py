@@ -39,6 +39,7 @@ from wm_planner.filters.dtw_filter import DtwFilterSettings
 from wm_planner.rigs.disturbance import Disturbance
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.scorers.cycle_scorer import CycleScorerSettings
+from wm_planner.scorers.value_scorer import RESIMULATION, ValueScorerSettings
 
 TASKS = ("reach", "pick_lift", "tray_lift", "handover", "towel_fold")
 
@@ -61,11 +62,16 @@ def _without(config: StackConfig, part: str, name: str) -> StackConfig:
     return dataclasses.replace(config, **{part: kept})
 
 
+def _valued(config: StackConfig, **settings: object) -> StackConfig:
+    return _with(config, "scorers", "value", ValueScorerSettings(**settings))
+
+
 VARIANTS: dict[str, Callable[[StackConfig], StackConfig]] = {
     "as shipped": lambda config: config,
     "without kinematic rejection": lambda c: _without(c, "filters", "kinematic"),
     "without regeneration": lambda c: _planner(c, regeneration_rounds=0),
-    "without value": lambda c: _without(c, "scorers", "value"),
+    "with value": lambda c: _valued(c),
+    "with value of the re-simulation": lambda c: _valued(c, frames=0, of=RESIMULATION),
     "with consensus by DTW": lambda c: _with(c, "filters", "dtw", DtwFilterSettings(
         consensus=True)),
     "with cycle rejection": lambda c: _with(c, "filters", "cycle", CycleFilterSettings()),
@@ -76,8 +82,8 @@ VARIANTS: dict[str, Callable[[StackConfig], StackConfig]] = {
     "whole dreams without looking": lambda c: _planner(c, execute_steps=256),
     "with re-simulation by DTW": lambda c: _with(c, "filters", "dtw", DtwFilterSettings(
         resimulation=True)),
-    "with search by CEM": lambda c: _planner(c, search="cem"),
-    "with search by MPPI": lambda c: _planner(c, search="mppi"),
+    "with value and search by CEM": lambda c: _planner(_valued(c), search="cem"),
+    "with value and search by MPPI": lambda c: _planner(_valued(c), search="mppi"),
 }  # fmt: skip
 WITH_LIBRARY = "with demonstrations by DTW"
 
