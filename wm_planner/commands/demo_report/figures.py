@@ -57,10 +57,12 @@ def candidates_by_plan(run: Recording) -> str:
     for cycle, (_, report) in enumerate(run.reports):
         total = np.asarray(report.total_score, float)
         rejected.append(int(np.isnan(total).sum()))
+        # Side by side: where nothing tells them apart, all have the same score.
+        place = cycle + 0.5 * (np.arange(len(total)) / max(len(total) - 1, 1) - 0.5)
         good = np.flatnonzero(np.isfinite(total))
-        dots(np.full(len(good), cycle), total[good], ACCEPTED, "accepted", "o")
+        dots(place[good], total[good], ACCEPTED, "accepted", "o")
         if report.chosen >= 0:
-            dots(np.array([cycle]), total[[report.chosen]], CHOSEN, "chosen", "D")
+            dots(place[[report.chosen]], total[[report.chosen]], CHOSEN, "chosen", "D")
     counts = axes.twinx()
     counts.bar(range(len(rejected)), rejected, color=REJECTED, alpha=0.25, label="rejected")
     counts.set_ylabel("rejected")

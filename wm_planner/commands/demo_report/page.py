@@ -40,7 +40,8 @@ TEMPLATE = """<!doctype html>
 <h2>Value</h2>{{ plots.value }}
 <h2>Candidates</h2>{{ plots.candidates }}
 <p class="note">{{ cycles }} planning cycles, {{ plans }} plans sent. Every dot is one dream, turned
- into actions and scored; a rejected one is never executed.</p>
+ into actions and scored; a rejected one is never executed. Where no scorer tells them apart, the
+ first accepted one is.</p>
 <h2>Verdicts by reason</h2>{{ plots.verdicts }}
 {% if rejections %}<table><tr><th>over the limit</th><th></th><th>least, and most</th></tr>
 {% for row in rejections %}<tr><td>{{ row.reason }}</td><td class="number">{{ row.count }}</td>
