@@ -104,7 +104,7 @@ class Runner:
             "oracle_steps": self._args.oracle_steps if choice == "oracle" else None,
             "disturbance": dataclasses.asdict(disturbance) if disturbance else None,
             "model_settings": evaluation.config.model_settings,
-            "scorers": {n: dataclasses.asdict(s) for n, s in evaluation.config.scorers.items()},
+            **evaluation.config.judging_settings,
             "bundles": {
                 "world_model": self._stack.world_model.spec.bundle_hash,
                 "inverse_dynamics": self._stack.inverse_dynamics.spec.bundle_hash,

@@ -70,7 +70,7 @@ VARIANTS: dict[str, Callable[[StackConfig], StackConfig]] = {
     "as shipped": lambda config: config,
     "without kinematic rejection": lambda c: _without(c, "filters", "kinematic"),
     "without regeneration": lambda c: _planner(c, regeneration_rounds=0),
-    "with value": lambda c: _valued(c),
+    "with value": _valued,
     "with value of the re-simulation": lambda c: _valued(c, frames=0, of=RESIMULATION),
     "with consensus by DTW": lambda c: _with(c, "filters", "dtw", DtwFilterSettings(
         consensus=True)),
@@ -120,10 +120,7 @@ def run_cell(args: argparse.Namespace, name: str, task: str, kind: str) -> list[
 def _asked(config: StackConfig) -> dict[str, object]:
     """Return what else decides the answers, as JSON holds it: settings, and models by hash."""
     parts = {
-        **{
-            part: {name: dataclasses.asdict(one) for name, one in getattr(config, part).items()}
-            for part in ("filters", "scorers")
-        },
+        **config.judging_settings,
         **{
             name: dataclasses.asdict(getattr(config, name))
             for name in ("planner", "replanning", "view")

@@ -87,6 +87,17 @@ def test_that_results_of_models_used_otherwise_are_not_resumed(
     assert "'anchor': 0.875" in said
 
 
+def test_that_results_of_other_scorers_are_not_resumed(evaluate, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("wm_planner.closed_loop.evaluation.run_evaluation", run_in_this_process)
+    path = tmp_path / "results.json"
+    assert evaluate("--episodes", "1", "--json", str(path)) == 0
+    data = json.loads(path.read_text())
+    del data["scorers"]["value"]
+    path.write_text(json.dumps(data))
+    assert evaluate("--episodes", "2", "--json", str(path), "--resume") == 2
+    assert "scorers is {'image_goal'" in capsys.readouterr().err
+
+
 def test_that_results_of_before_there_was_a_choice_are_resumed(evaluate, tmp_path, monkeypatch):
     monkeypatch.setattr("wm_planner.closed_loop.evaluation.run_evaluation", run_in_this_process)
     path = tmp_path / "results.json"

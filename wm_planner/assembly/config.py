@@ -70,6 +70,14 @@ class StackConfig:
         models = {"world_model": self.world_model, "inverse_dynamics": self.inverse_dynamics}
         return {kind: dataclasses.asdict(model.settings) for kind, model in models.items()}
 
+    @property
+    def judging_settings(self) -> dict[str, dict[str, Any]]:
+        """Filters and scorers, likewise; with others other candidates are chosen."""
+        return {
+            part: {name: dataclasses.asdict(one) for name, one in getattr(self, part).items()}
+            for part in ("filters", "scorers")
+        }
+
     def without_hurry(self) -> StackConfig:
         """Return the same for where time stands still while the planner thinks.
 

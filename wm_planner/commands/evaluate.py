@@ -200,6 +200,7 @@ def question(evaluation: Evaluation) -> dict[str, Any]:
         "oracle_steps": evaluation.oracle_steps or None,
         "rig": stack.rig_description.name,
         "model_settings": config.model_settings,
+        **config.judging_settings,
         "bundles": {
             "world_model": stack.world_model.spec.bundle_hash,
             "inverse_dynamics": stack.inverse_dynamics.spec.bundle_hash,
