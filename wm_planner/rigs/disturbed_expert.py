@@ -92,8 +92,8 @@ def record_disturbed_expert(
 
     Returns:
         As `collection.record_episode`, of kind "recovery". Steps between the disturbance and the
-        expert's next look are no good ones, unless they brought the task to its
-        end, or it looked as soon as what was pushed lay still.
+        expert's next look are no good ones, unless they brought the task to its end, or it looked
+        as soon as what was pushed lay still.
     """
     rig.reset(task, seed)
     rest = {name: rig.object_position(name)[2] for name in rig.movable}
