@@ -109,7 +109,8 @@ def test_a_dataset_of_another_policy_is_not_extended(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_a_planner_did_well_is_good_but_for_the_step_that_was_disturbed():
+def test_what_a_planner_did_well_is_good_but_for_the_step_that_was_disturbed(monkeypatch):
+    monkeypatch.setattr("wm_planner.datasets.planner_recorder.STARTLED_SHARE", 0.0)
     record = open_planner_recorder(load_config(), (Disturbance.parse("object_moved"),))
     episode = Episode.from_mapping(record("reach", 905_103, "planner"))
     moved = episode.object_position[:, episode.object_names.index("left_marker"), :2]

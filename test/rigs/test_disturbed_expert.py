@@ -73,6 +73,20 @@ def test_who_looks_in_time_turns_to_the_new_place_without_a_mistake(rig, robot, 
     assert np.linalg.norm(missed, axis=1).max() < 0.02 and episode["success"]
 
 
+@pytest.mark.parametrize("task", ["handover", "tray_lift", "pick_lift"])
+def test_what_lies_elsewhere_at_once_is_gone_for_at_once(rig, robot, monkeypatch, task):
+    monkeypatch.setattr(disturbed_expert, "PROMPT_SHARE", 1.0)
+    monkeypatch.setattr(disturbed_expert, "PROMPT_STEPS", (0, 0))
+    episode = record_disturbed_expert(rig, robot, task, 360_003, Disturbance("object_moved", 0.05))
+    (moved,) = np.flatnonzero(~episode["step_good"])
+    hands = episode["hand_pose"].reshape(-1, 2, 10)
+    side = int(hands[: moved + 1, :, 2].min(0).argmin())  # the one that reaches
+    closing = moved + int(np.argmax(hands[moved:, side, 9] < 0.06))
+    # sideways, and not up first
+    assert hands[moved:closing, side, 2].max() < hands[moved, side, 2] + 0.03
+    assert episode["success"]
+
+
 def test_what_succeeds_all_the_same_was_good(rig, robot):
     nudged = Disturbance("arm_nudged", 1.0)  # too weak to matter
     episode = record_disturbed_expert(rig, robot, "reach", 5, nudged)

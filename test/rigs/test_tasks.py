@@ -9,6 +9,7 @@ from wm_planner import actions
 from wm_planner.rigs.collection import record_episode
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.rigs.tasks import TASKS
+from wm_planner.rigs.tasks.handover import Handover
 
 RIGID = [name for name in TASKS if TASKS[name].scene == "tabletop"]
 
@@ -69,6 +70,23 @@ def test_handover_expert_goes_on_where_the_left_hand_has_the_bar(rig, robot):
     assert rig.succeeded()
     assert second.step - 17 < first.step + 20  # without picking it up again
     assert not task.resumable(rig, ["bar"])  # the right hand has it now
+
+
+def test_handover_expert_lets_go_of_the_bar_only_where_the_other_hand_has_it(
+    rig, robot, monkeypatch
+):
+    heights, take = [], Handover._take
+
+    def beside_at_first(task, performance, place, good):
+        miss = [0.0, 0.05, 0.0] if not heights else np.zeros(3)
+        take(task, performance, place + miss, good)
+        heights.append(rig.object_position("bar")[2])
+
+    monkeypatch.setattr(Handover, "_take", beside_at_first)
+    rig.reset("handover", seed=900_007)
+    performance = Performance(rig, robot, np.random.default_rng(1), max_steps=95)
+    TASKS["handover"].perform(performance, "")
+    assert len(heights) == 2 and min(heights) > 0.15 and rig.succeeded()
 
 
 def test_reach_expert_mends_a_miss(rig, robot):

@@ -80,7 +80,8 @@ def record_planner_episode(
     rest = {name: rig.object_position(name)[2] for name in rig.movable}
     limit = EpisodeSettings(time_limit_s=PLANNED_SHARE * sum(rig.time_limits_s(task)))
     patience = int(generator.integers(PATIENCE_STEPS, endpoint=True))
-    startled = promptly(generator) if generator.random() < STARTLED_SHARE else None
+    kind = disturbance.kind if disturbance else ""
+    startled = promptly(generator, kind) if generator.random() < STARTLED_SHARE else None
     watched = _Watched(stack, rig, patience, startled)
     afresh = generator.random() < AFRESH_SHARE and startled is None
     goals = [Goal(instruction)]

@@ -19,9 +19,9 @@ from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.robot.robot_model import RobotModel
 
-SETTLING_STEPS = 3  # until what was pushed lies still
-NOTICED_STEPS = (SETTLING_STEPS, 20)  # from the disturbance until the expert looks again
-PROMPT_STEPS = (1, 7)  # the same where it is prompt, but never before it lies still
+SETTLING_STEPS = {"object_pushed": 3}  # until what was disturbed lies still; 0: it does at once
+NOTICED_STEPS = (3, 20)  # from the disturbance until the expert looks again
+PROMPT_STEPS = (0, 5)  # the same where it is prompt, but never before it lies still
 PROMPT_SHARE = 0.75  # of episodes
 STARING_STEPS = 3  # at most, at rest before it goes on, as a planner does that is stuck
 AFRESH_SHARE = 0.3  # of episodes, where it is late: the expert goes home first
@@ -37,7 +37,8 @@ class _Unaware(Performance):
     """Goes on for a while after a disturbance; what it does then is marked as no good."""
 
     disturbed_at = -1  # step in whose course it happened
-    patience = 0  # steps from there on
+    settling = 0  # steps from there on until it lies still
+    patience = 0  # until the expert notices
     unaware = True
 
     def _advance(self, hands: Hands, following: Hands | None, good: bool) -> None:
@@ -49,7 +50,7 @@ class _Unaware(Performance):
             if self.step > self.disturbed_at + self.patience:
                 raise _Noticed
             # Nobody can do better than to go on until it lies still.
-            good = good and self.patience == SETTLING_STEPS
+            good = good and self.patience == self.settling
         super()._advance(hands, following, good)
 
     def forgive(self) -> None:
@@ -58,9 +59,10 @@ class _Unaware(Performance):
         steps[self.disturbed_at + 1 :] = [True] * len(steps[self.disturbed_at + 1 :])
 
 
-def promptly(generator: np.random.Generator) -> int:
+def promptly(generator: np.random.Generator, kind: str) -> int:
     """Draw after how many steps from a disturbance somebody looks again who notices in time."""
-    return max(int(generator.integers(*PROMPT_STEPS, endpoint=True)), SETTLING_STEPS)
+    settling = SETTLING_STEPS.get(kind, 0)
+    return max(int(generator.integers(*PROMPT_STEPS, endpoint=True)), settling)
 
 
 def drawn(disturbances: tuple[Disturbance, ...], seed: int) -> Disturbance:
@@ -103,8 +105,9 @@ def record_disturbed_expert(
     limit = int(rig.task.time_limit_s / 0.2)
     performance = _Unaware(rig, robot, generator, noise_m=noise, max_steps=limit)
     prompt = generator.random() < PROMPT_SHARE
+    performance.settling = SETTLING_STEPS.get(disturbance.kind, 0)
     if prompt:
-        performance.patience = promptly(generator)
+        performance.patience = promptly(generator, disturbance.kind)
     else:
         performance.patience = int(generator.integers(*NOTICED_STEPS, endpoint=True))
     afresh = generator.random() < AFRESH_SHARE and not prompt

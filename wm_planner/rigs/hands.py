@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from wm_planner.types import HandPoses
 
 OPEN, CLOSED = 0.085, 0.0  # commanded widths, m
+CLEAR_M = 0.10  # height from which hands may go sideways over what lies on the table
 #: Tool frame of a hand that points straight down with its fingers opening along world x.
 DOWN = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [-1.0, 0.0, 0.0]])
 #: Where the experts let each tool go, (hand, xyz), m.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wm_planner import actions, images
-from wm_planner.rigs.hands import LOWER, OPEN, UPPER, Hands, between, from_poses
+from wm_planner.rigs.hands import CLEAR_M, LOWER, OPEN, UPPER, Hands, between, from_poses
 from wm_planner.rigs.tasks.tabletop import REACHABLE
 from wm_planner.types import Command, HandPoses
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from wm_planner.robot.robot_model import RobotModel
 
 STEP_S = 0.2
-CLEAR_M = 0.10  # height from which hands may go sideways over what lies on the table
 
 
 class EpisodeOver(Exception):

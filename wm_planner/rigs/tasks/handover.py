@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wm_planner.rigs.hands import CLOSED, OPEN
+from wm_planner.rigs.hands import CLEAR_M, CLOSED, OPEN
 from wm_planner.rigs.simulated_scene import BAR_HALF
 from wm_planner.rigs.tasks.tabletop import place_tabletop
 from wm_planner.rigs.tasks.task import Task
@@ -23,7 +23,8 @@ GRIP_FROM_CENTRE = 0.08
 MEETING_POINT = np.array([0.0, 0.33, 0.20])
 RIGHT_MEETS = MEETING_POINT + [GRIP_FROM_CENTRE + 0.01, 0, 0]
 WAITING = np.array([0.05, 0.0, 0.10])  # of the right hand, from where it will take the bar
-HELD_HEIGHT_M = 0.06  # of the bar's centre; on the table it is at 0.024
+HELD_HEIGHT_M = 0.06  # of the bar's centre, after a lift; on the table it is at 0.024
+OFF_TABLE_M = 0.034  # in some hand, as soon as it is higher
 HIGH_M, OVER_RIGHT_M = 0.10, 0.04  # where the bar has to be in the end: z, and x
 CLEAR_OF_LEFT_M = 0.14  # of the left tool from the bar's centre, in the end
 MEETS_M = 0.06  # of the bar from the meeting point: there the right hand goes for where it is
@@ -85,7 +86,7 @@ class Handover(Task):
         rig, generator, move = performance.rig, performance.generator, performance.move
         good = mistake not in ("misgrasp", "fail")
         for side in (RIGHT, LEFT):
-            performance.retreat(side, 0.13)
+            performance.retreat(side, CLEAR_M)
         yaw = rig.object_yaw("bar")
         grip = self.aims(rig)[0] + generator.normal(0, [0.003, 0.003, 0.002])
         if not good:
@@ -114,14 +115,15 @@ class Handover(Task):
             beside = [0, generator.choice([-1, 1]) * generator.uniform(0.035, 0.055), 0.0]
             offset = [0, 0, generator.uniform(0.05, 0.07)] if generator.random() < 0.5 else beside
             self._take(performance, RIGHT_MEETS + offset, good=False)
-            up = performance.hands.position[RIGHT] + [0, 0, 0.08]
-            move(performance.hands.moved(RIGHT, width=OPEN), 1)
-            move(performance.hands.moved(RIGHT, up), 3)
-        if good:  # the bar may have slipped in the hand: aim at where it is
-            right_meets = rig.object_position("bar") + [GRIP_FROM_CENTRE + 0.01, 0, 0]
-        else:
-            right_meets = RIGHT_MEETS
-        self._take(performance, right_meets, good)
+            self._let_go(performance)
+        for _attempt in range(2):
+            # The bar may have slipped or tilted in the hand: aim at where it is.
+            end = (GRIP_FROM_CENTRE + 0.01) * rig.object_rotation("bar")[:, 0]
+            place = rig.object_position("bar") + end if good else RIGHT_MEETS
+            self._take(performance, place, good)
+            if not good or _right_has_bar(rig):
+                break
+            self._let_go(performance)
         move(performance.hands.moved(LEFT, width=OPEN), 2, good)
         away = performance.hands.position[LEFT] + [-0.03, 0, 0.10]
         move(performance.hands.moved(LEFT, away), performance.pace(3), good)
@@ -136,18 +138,27 @@ class Handover(Task):
         move(performance.hands.moved(RIGHT, place), performance.pace(3), good)
         move(performance.hands.moved(RIGHT, width=CLOSED), 3, good)
 
+    def _let_go(self, performance: Performance) -> None:
+        """Open the right hand, which caught nothing, and raise it."""
+        up = performance.hands.position[RIGHT] + [0, 0, 0.08]
+        performance.move(performance.hands.moved(RIGHT, width=OPEN), 1)
+        performance.move(performance.hands.moved(RIGHT, up), 3)
+
 
 def _left_has_bar(rig: MujocoRig) -> bool:
     """The bar is in the air, and the left fingers are around its left half."""
     bar, tool = rig.object_position("bar"), rig.tool_position()[LEFT]
-    grip = np.linalg.norm(tool - bar)
-    narrow = rig.joint_state()[2][LEFT] < OPEN - 0.02
-    return bool(bar[2] > HELD_HEIGHT_M and narrow and 0.04 < grip < 0.12 and tool[0] < bar[0])
+    return bool(_has_bar(rig, LEFT) and tool[0] < bar[0])
 
 
 def _right_has_bar(rig: MujocoRig) -> bool:
     """The bar is in the air, and the right fingers are around its right half."""
     bar, tool = rig.object_position("bar"), rig.tool_position()[RIGHT]
-    narrow = rig.joint_state()[2][RIGHT] < OPEN - 0.02
-    grip = distance(tool, bar)
-    return bool(bar[2] > HELD_HEIGHT_M and narrow and 0.04 < grip < 0.12 and tool[0] > bar[0])
+    return bool(_has_bar(rig, RIGHT) and tool[0] > bar[0])
+
+
+def _has_bar(rig: MujocoRig, side: int) -> bool:
+    """The bar is in the air, and these fingers are around one of its halves, not closed beside."""
+    bar, tool = rig.object_position("bar"), rig.tool_position()[side]
+    around = THICKNESS_M - 0.012 < rig.joint_state()[2][side] < OPEN - 0.02
+    return bool(bar[2] > OFF_TABLE_M and around and 0.04 < distance(tool, bar) < 0.12)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wm_planner.rigs.hands import CLOSED, OPEN
+from wm_planner.rigs.hands import CLEAR_M, CLOSED, OPEN
 from wm_planner.rigs.simulated_scene import CUBE_HALF
 from wm_planner.rigs.tasks.tabletop import place_tabletop
 from wm_planner.rigs.tasks.task import Task
@@ -48,7 +48,7 @@ class PickLift(Task):
         side = int(rig.object_position("cube")[0] > 0)
         for _attempt in range(4):
             good = mistake not in ("misgrasp", "fail")
-            performance.retreat(side, 0.13)
+            performance.retreat(side, CLEAR_M)
             cube = rig.object_position("cube")
             yaw = quarter_turn(rig.object_yaw("cube"))
             aim = cube + generator.normal(0, [0.003, 0.003, 0.002])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LIFTED_M = 0.08
 LEVEL = 0.97  # cosine of the tilt
 HANDLE_GRIP_HEIGHT = 0.045
+CLEAR_OF_HANDLES_M = 0.12  # a hand from here on may go sideways over a handle
 THICKNESS_M = 2 * scene.TRAY_HANDLE_HALF[0] + 0.004  # between fingers that hold a handle
 
 
@@ -54,7 +55,7 @@ class TrayLift(Task):
         rig, generator, move = performance.rig, performance.generator, performance.move
         for _attempt in range(3):
             good = mistake not in ("misgrasp", "fail")
-            performance.retreat_both(0.15)
+            performance.retreat_both(CLEAR_OF_HANDLES_M)
             miss = np.zeros((2, 3))
             if not good:
                 for side in range(2) if generator.random() < 0.3 else [generator.integers(2)]:
