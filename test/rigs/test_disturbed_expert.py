@@ -60,10 +60,12 @@ def test_unawares_a_towel_is_folded_by_what_was_caught_of_it(rig, robot, monkeyp
 
 def test_who_looks_in_time_turns_to_the_new_place_without_a_mistake(rig, robot, monkeypatch):
     monkeypatch.setattr(disturbed_expert, "PROMPT_SHARE", 1.0)
-    monkeypatch.setattr(disturbed_expert, "PROMPT_STEPS", (1, 1))
+    monkeypatch.setattr(disturbed_expert, "PROMPT_STEPS", (0, 0))
     episode = record_disturbed_expert(rig, robot, "towel_fold", 310_003, PUSHED)
     good = episode["step_good"]
-    (pushed,) = np.flatnonzero(~good)  # not even the steps in which it slid
+    (pushed,) = np.flatnonzero(~good)
+    target = episode["hand_target"].reshape(len(good), 2, 10)[..., :3]
+    assert np.abs(np.diff(target[pushed : pushed + 3], axis=0)).max() < 0.02  # while it slides
     hands = episode["hand_pose"].reshape(len(good), 2, 10)
     closing = pushed + int(np.argmax((hands[pushed:, :, 9] < 0.03).all(axis=1)))
     corners = [episode["object_names"].index(f"towel_{k}") for k in (12, 168)]
@@ -85,6 +87,21 @@ def test_what_lies_elsewhere_at_once_is_gone_for_at_once(rig, robot, monkeypatch
     # sideways, and not up first
     assert hands[moved:closing, side, 2].max() < hands[moved, side, 2] + 0.03
     assert episode["success"]
+
+
+@pytest.mark.parametrize("task, clear_m", [("handover", 0.075), ("pick_lift", 0.08)])
+def test_who_looks_again_low_does_not_begin_from_high_up(rig, robot, monkeypatch, task, clear_m):
+    monkeypatch.setattr(disturbed_expert, "PROMPT_SHARE", 1.0)
+    monkeypatch.setattr(disturbed_expert, "PROMPT_STEPS", (5, 5))
+    episode = record_disturbed_expert(rig, robot, task, 360_007, Disturbance("object_moved", 0.05))
+    mended = int(np.flatnonzero(~episode["step_good"])[-1]) + 1
+    hands = episode["hand_pose"].reshape(-1, 2, 10)
+    side = int(hands[mended, :, 2].argmin())
+    assert hands[mended, side, 2] < clear_m
+    thing = episode["object_names"].index({"handover": "bar", "pick_lift": "cube"}[task])
+    lifted = int(np.argmax(episode["object_position"][:, thing, 2] > 0.05))
+    before = hands[mended : lifted - 3, side, 2]
+    assert before.max() < clear_m + 0.025 and episode["success"]
 
 
 def test_what_succeeds_all_the_same_was_good(rig, robot):

@@ -21,7 +21,7 @@ from wm_planner.datasets.hindsight import in_trouble, lasting
 from wm_planner.datasets.simulated_recorder import camera_and_objects
 from wm_planner.planner import PlanReport
 from wm_planner.rigs.disturbance import Disturbance
-from wm_planner.rigs.disturbed_expert import AFRESH_SHARE, drawn, lifted, promptly
+from wm_planner.rigs.disturbed_expert import AFRESH_SHARE, SETTLING_STEPS, drawn, lifted, promptly
 from wm_planner.rigs.mujoco_rig import MujocoRig
 from wm_planner.rigs.performance import EpisodeOver, Performance
 from wm_planner.types import Command, Goal, HandPoses, Observation
@@ -80,8 +80,8 @@ def record_planner_episode(
     rest = {name: rig.object_position(name)[2] for name in rig.movable}
     limit = EpisodeSettings(time_limit_s=PLANNED_SHARE * sum(rig.time_limits_s(task)))
     patience = int(generator.integers(PATIENCE_STEPS, endpoint=True))
-    kind = disturbance.kind if disturbance else ""
-    startled = promptly(generator, kind) if generator.random() < STARTLED_SHARE else None
+    settling = SETTLING_STEPS.get(disturbance.kind, 0) if disturbance else 0
+    startled = max(promptly(generator), settling) if generator.random() < STARTLED_SHARE else None
     watched = _Watched(stack, rig, patience, startled)
     afresh = generator.random() < AFRESH_SHARE and startled is None
     goals = [Goal(instruction)]

@@ -21,7 +21,7 @@ from wm_planner.robot.robot_model import RobotModel
 
 SETTLING_STEPS = {"object_pushed": 3}  # until what was disturbed lies still; 0: it does at once
 NOTICED_STEPS = (3, 20)  # from the disturbance until the expert looks again
-PROMPT_STEPS = (0, 5)  # the same where it is prompt, but never before it lies still
+PROMPT_STEPS = (0, 3)  # the same where it is prompt
 PROMPT_SHARE = 0.75  # of episodes
 STARING_STEPS = 3  # at most, at rest before it goes on, as a planner does that is stuck
 AFRESH_SHARE = 0.3  # of episodes, where it is late: the expert goes home first
@@ -37,8 +37,7 @@ class _Unaware(Performance):
     """Goes on for a while after a disturbance; what it does then is marked as no good."""
 
     disturbed_at = -1  # step in whose course it happened
-    settling = 0  # steps from there on until it lies still
-    patience = 0  # until the expert notices
+    patience = 0  # steps from there on
     unaware = True
 
     def _advance(self, hands: Hands, following: Hands | None, good: bool) -> None:
@@ -49,8 +48,7 @@ class _Unaware(Performance):
                 self.record.step_good[-1] = False
             if self.step > self.disturbed_at + self.patience:
                 raise _Noticed
-            # Nobody can do better than to go on until it lies still.
-            good = good and self.patience == self.settling
+            good = False
         super()._advance(hands, following, good)
 
     def forgive(self) -> None:
@@ -59,10 +57,9 @@ class _Unaware(Performance):
         steps[self.disturbed_at + 1 :] = [True] * len(steps[self.disturbed_at + 1 :])
 
 
-def promptly(generator: np.random.Generator, kind: str) -> int:
+def promptly(generator: np.random.Generator) -> int:
     """Draw after how many steps from a disturbance somebody looks again who notices in time."""
-    settling = SETTLING_STEPS.get(kind, 0)
-    return max(int(generator.integers(*PROMPT_STEPS, endpoint=True)), settling)
+    return int(generator.integers(*PROMPT_STEPS, endpoint=True))
 
 
 def drawn(disturbances: tuple[Disturbance, ...], seed: int) -> Disturbance:
@@ -94,8 +91,7 @@ def record_disturbed_expert(
 
     Returns:
         As `collection.record_episode`, of kind "recovery". Steps between the disturbance and the
-        expert's next look are no good ones, unless they brought the task to its end, or it looked
-        as soon as what was pushed lay still.
+        expert's next look are no good ones, unless they brought the task to its end.
     """
     rig.reset(task, seed)
     rest = {name: rig.object_position(name)[2] for name in rig.movable}
@@ -105,9 +101,8 @@ def record_disturbed_expert(
     limit = int(rig.task.time_limit_s / 0.2)
     performance = _Unaware(rig, robot, generator, noise_m=noise, max_steps=limit)
     prompt = generator.random() < PROMPT_SHARE
-    performance.settling = SETTLING_STEPS.get(disturbance.kind, 0)
     if prompt:
-        performance.patience = promptly(generator, disturbance.kind)
+        performance.patience = promptly(generator)
     else:
         performance.patience = int(generator.integers(*NOTICED_STEPS, endpoint=True))
     afresh = generator.random() < AFRESH_SHARE and not prompt
@@ -120,7 +115,8 @@ def record_disturbed_expert(
         if rig.succeeded():
             performance.forgive()
         elif rig.task.resumable(rig, held):
-            _go_on(performance, afresh and not held)
+            still = performance.disturbed_at + 1 + SETTLING_STEPS.get(disturbance.kind, 0)
+            _go_on(performance, still, afresh and not held)
     arrays = {name: np.stack(values) for name, values in vars(performance.finish()).items()}
     return arrays | {
         "object_names": rig.tracked, "task": task,
@@ -129,9 +125,11 @@ def record_disturbed_expert(
     }  # fmt: skip
 
 
-def _go_on(performance: _Unaware, afresh: bool) -> None:
+def _go_on(performance: _Unaware, still: int, afresh: bool) -> None:
+    """Wait until step ``still``, when nothing slides any more, and do the task from there."""
     performance.max_steps = performance.step + FINISH_STEPS
     with contextlib.suppress(EpisodeOver):
+        performance.hold(max(still - performance.step, 0))
         if performance.patience > PROMPT_STEPS[1]:
             performance.hold(int(performance.generator.integers(STARING_STEPS + 1)), good=False)
         if afresh:

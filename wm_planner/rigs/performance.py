@@ -6,6 +6,7 @@ show and where the hands are told to be next, then let the arms go there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -116,6 +117,30 @@ class Performance:
             target = target.copy()
             target.position[:, 2] = np.maximum(target.position[:, 2], height)
             self.move(target, 2)
+
+    def hop(self, sides: Sequence[int], clear_m: float) -> bool:
+        """Bring hands that are low just over what lies beside them, opened, for another approach.
+
+        Who raises them first and begins anew teaches that an open hand which is low rises: models
+        that saw much of it come down and go up again, without closing.
+
+        Args:
+            sides: of the hands.
+            clear_m: height from which they may go sideways there.
+
+        Returns:
+            Whether they are there now; hands that are higher are left to `retreat`.
+        """
+        if self.step == 0 or self.hands.position[sides, 2].min() > clear_m:
+            return False
+        target = self.hands.copy()
+        if (target.width[sides] < 0.06).any():
+            target.width[sides] = OPEN
+            self.move(target, 1)
+        target = target.copy()
+        target.position[sides, 2] = np.maximum(target.position[sides, 2], clear_m)
+        self.move(target, 1)
+        return True
 
     def go_home(self) -> None:
         """Open both hands, raise them and take the arms to where they rest."""

@@ -24,6 +24,7 @@ MEETING_POINT = np.array([0.0, 0.33, 0.20])
 RIGHT_MEETS = MEETING_POINT + [GRIP_FROM_CENTRE + 0.01, 0, 0]
 WAITING = np.array([0.05, 0.0, 0.10])  # of the right hand, from where it will take the bar
 HELD_HEIGHT_M = 0.06  # of the bar's centre, after a lift; on the table it is at 0.024
+OVER_BAR_M = 0.075  # of an open hand that passes over the bar
 OFF_TABLE_M = 0.034  # in some hand, as soon as it is higher
 HIGH_M, OVER_RIGHT_M = 0.10, 0.04  # where the bar has to be in the end: z, and x
 CLEAR_OF_LEFT_M = 0.14  # of the left tool from the bar's centre, in the end
@@ -85,17 +86,20 @@ class Handover(Task):
         """Raise the bar with the left hand; whether to go on with what came of it."""
         rig, generator, move = performance.rig, performance.generator, performance.move
         good = mistake not in ("misgrasp", "fail")
-        for side in (RIGHT, LEFT):
-            performance.retreat(side, CLEAR_M)
+        performance.retreat(RIGHT, CLEAR_M)
+        hopped = performance.hop([LEFT], OVER_BAR_M)
+        if not hopped:
+            performance.retreat(LEFT, CLEAR_M)
         yaw = rig.object_yaw("bar")
         grip = self.aims(rig)[0] + generator.normal(0, [0.003, 0.003, 0.002])
         if not good:
             grip[:2] += performance.miss(0.04, 0.07)
-        above = performance.hands.moved(LEFT, grip + [0, 0, 0.11], yaw + ACROSS, OPEN)
-        move(above, performance.pace(6), good)
+        height = OVER_BAR_M - grip[2] if hopped else 0.11
+        above = performance.hands.moved(LEFT, grip + [0, 0, height], yaw + ACROSS, OPEN)
+        move(above, performance.pace_for(LEFT, above) if hopped else performance.pace(6), good)
         if mistake == "shift" and performance.shift("bar", 0.05):
             return False
-        move(above.moved(LEFT, grip), performance.pace(4), good)
+        move(above.moved(LEFT, grip), performance.pace(2 if hopped else 4), good)
         move(performance.hands.moved(LEFT, width=CLOSED), 2, good)
         height = generator.uniform(0.05, 0.10) if mistake == "misgrasp" else 0.12
         lifted = performance.hands.moved(LEFT, grip + [0, 0, height])

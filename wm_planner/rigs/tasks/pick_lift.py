@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LIFTED_M = 0.10
 THICKNESS_M = 2 * CUBE_HALF + 0.004  # between fingers that hold the cube
 ABOVE = np.array([0.0, 0.0, 0.11])
+OVER_CUBE_M = 0.08  # of an open hand that passes over the cube
 
 
 @dataclass(frozen=True)
@@ -48,19 +49,22 @@ class PickLift(Task):
         side = int(rig.object_position("cube")[0] > 0)
         for _attempt in range(4):
             good = mistake not in ("misgrasp", "fail")
-            performance.retreat(side, CLEAR_M)
+            hopped = performance.hop([side], OVER_CUBE_M)
+            if not hopped:
+                performance.retreat(side, CLEAR_M)
             cube = rig.object_position("cube")
             yaw = quarter_turn(rig.object_yaw("cube"))
             aim = cube + generator.normal(0, [0.003, 0.003, 0.002])
             aim[2] = max(aim[2], 0.018)
             if not good:
                 aim[:2] += performance.miss(0.03, 0.06)
-            above = performance.hands.moved(side, aim + ABOVE, yaw, OPEN)
+            over_it = np.array([0, 0, OVER_CUBE_M - aim[2]]) if hopped else ABOVE
+            above = performance.hands.moved(side, aim + over_it, yaw, OPEN)
             move(above, performance.pace_for(side, above), good)
             if mistake == "shift" and performance.shift("cube", 0.06):
                 mistake = ""
                 continue  # look again: the cube is elsewhere now
-            move(above.moved(side, aim), performance.pace(4), good)
+            move(above.moved(side, aim), performance.pace(2 if hopped else 4), good)
             move(performance.hands.moved(side, width=CLOSED), 2, good)
             lift = aim + [0, 0, generator.uniform(0.13, 0.17)]
             if mistake == "misgrasp":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LIFTED_M = 0.08
 LEVEL = 0.97  # cosine of the tilt
 HANDLE_GRIP_HEIGHT = 0.045
+OVER_HANDLES_M = 0.105  # of open hands that pass over handles
 CLEAR_OF_HANDLES_M = 0.12  # a hand from here on may go sideways over a handle
 THICKNESS_M = 2 * scene.TRAY_HANDLE_HALF[0] + 0.004  # between fingers that hold a handle
 
@@ -55,20 +56,23 @@ class TrayLift(Task):
         rig, generator, move = performance.rig, performance.generator, performance.move
         for _attempt in range(3):
             good = mistake not in ("misgrasp", "fail")
-            performance.retreat_both(CLEAR_OF_HANDLES_M)
+            hopped = performance.hop([0, 1], OVER_HANDLES_M)
+            if not hopped:
+                performance.retreat_both(CLEAR_OF_HANDLES_M)
             miss = np.zeros((2, 3))
             if not good:
                 for side in range(2) if generator.random() < 0.3 else [generator.integers(2)]:
                     # Across the handle, outwards or inwards: along it the grasp would still hold.
                     miss[side, 0] = generator.choice([-1, 1]) * generator.uniform(0.05, 0.09)
-            above = self._grip(performance, miss + [0, 0, 0.10], OPEN)
+            height = OVER_HANDLES_M - HANDLE_GRIP_HEIGHT if hopped else 0.10
+            above = self._grip(performance, miss + [0, 0, height], OPEN)
             move(above, performance.pace_for(0, above), good)
             if mistake == "shift" and performance.shift("tray", 0.04):
                 mistake = ""
                 continue
             down = above.copy()
-            down.position[:, 2] -= 0.10
-            move(down, performance.pace(4), good)
+            down.position[:, 2] -= height
+            move(down, performance.pace(2 if hopped else 4), good)
             closed = down.copy()
             closed.width[:] = CLOSED
             move(closed, 2, good)
