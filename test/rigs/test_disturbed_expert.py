@@ -104,6 +104,24 @@ def test_who_looks_again_low_does_not_begin_from_high_up(rig, robot, monkeypatch
     assert before.max() < clear_m + 0.025 and episode["success"]
 
 
+@pytest.mark.parametrize("task, steps", [("handover", 4), ("tray_lift", 7), ("pick_lift", 4)])
+def test_who_looks_again_with_a_thing_between_the_fingers_does_not_open_them(
+    rig, robot, monkeypatch, task, steps
+):
+    monkeypatch.setattr(disturbed_expert, "PROMPT_SHARE", 1.0)
+    monkeypatch.setattr(disturbed_expert, "PROMPT_STEPS", (steps, steps))
+    nearly_where_it_was = Disturbance("object_moved", 0.006)
+    episode = record_disturbed_expert(rig, robot, task, 360_010, nearly_where_it_was)
+    looked = int(np.flatnonzero(~episode["step_good"])[-1]) + 1
+    thing = episode["object_names"].index(rig.task.objects[0])
+    height = episode["object_position"][:, thing, 2]
+    lifted = int(np.argmax(height > height[0] + 0.03))
+    told = episode["hand_target"].reshape(-1, 2, 10)[looked - 1 : lifted, :, 9]
+    side = int(told[0].argmin())
+    assert told[0, side] < 0.06  # it is closing
+    assert (np.diff(told[:, side]) <= 0).all() and episode["success"]
+
+
 def test_what_succeeds_all_the_same_was_good(rig, robot):
     nudged = Disturbance("arm_nudged", 1.0)  # too weak to matter
     episode = record_disturbed_expert(rig, robot, "reach", 5, nudged)

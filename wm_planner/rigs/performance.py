@@ -15,6 +15,7 @@ import numpy as np
 from wm_planner import actions, images
 from wm_planner.rigs.hands import CLEAR_M, LOWER, OPEN, UPPER, Hands, between, from_poses
 from wm_planner.rigs.tasks.tabletop import REACHABLE
+from wm_planner.rigs.tasks.way_left import distance, holds
 from wm_planner.types import Command, HandPoses
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from wm_planner.robot.robot_model import RobotModel
 
 STEP_S = 0.2
+AT_GRIP_M = 0.02  # from a hand to where it grips: whoever is nearer does not aim again
 
 
 class EpisodeOver(Exception):
@@ -118,11 +120,18 @@ class Performance:
             target.position[:, 2] = np.maximum(target.position[:, 2], height)
             self.move(target, 2)
 
+    def is_at(self, side: int, thing: str, place: np.ndarray) -> bool:
+        """Whether a hand holds a thing, or was told to be where it would: (3,) m, ``place``.
+
+        Then it closes: what is between the fingers is not let go of for a better aim.
+        """
+        there = distance(self.hands.position[side], place) < AT_GRIP_M
+        return there or holds(self.rig, side, thing)
+
     def hop(self, sides: Sequence[int], clear_m: float) -> bool:
         """Bring hands that are low just over what lies beside them, opened, for another approach.
 
-        Who raises them first and begins anew teaches that an open hand which is low rises: models
-        that saw much of it come down and go up again, without closing.
+        Looking again is worth a small detour, not a new beginning from high up.
 
         Args:
             sides: of the hands.

@@ -84,9 +84,23 @@ class Handover(Task):
 
     def _pick(self, performance: Performance, mistake: str) -> bool:
         """Raise the bar with the left hand; whether to go on with what came of it."""
+        rig, good = performance.rig, mistake not in ("misgrasp", "fail")
+        performance.retreat(RIGHT, CLEAR_M)
+        at_bar = performance.is_at(LEFT, "bar", self.aims(rig)[0])
+        if not at_bar and not self._approach(performance, mistake):
+            return False
+        performance.move(performance.hands.moved(LEFT, width=CLOSED), 2, good)
+        height = performance.generator.uniform(0.05, 0.10) if mistake == "misgrasp" else 0.12
+        lifted = performance.hands.moved(LEFT, performance.hands.position[LEFT] + [0, 0, height])
+        if mistake != "misgrasp":
+            lifted = lifted.moved(RIGHT, RIGHT_MEETS + WAITING, ACROSS, OPEN)
+        performance.move(lifted, performance.pace(4), good)
+        return mistake == "fail" or rig.object_position("bar")[2] > HELD_HEIGHT_M
+
+    def _approach(self, performance: Performance, mistake: str) -> bool:
+        """Bring the open left hand around the bar; whether that came to its end."""
         rig, generator, move = performance.rig, performance.generator, performance.move
         good = mistake not in ("misgrasp", "fail")
-        performance.retreat(RIGHT, CLEAR_M)
         hopped = performance.hop([LEFT], OVER_BAR_M)
         if not hopped:
             performance.retreat(LEFT, CLEAR_M)
@@ -100,13 +114,7 @@ class Handover(Task):
         if mistake == "shift" and performance.shift("bar", 0.05):
             return False
         move(above.moved(LEFT, grip), performance.pace(2 if hopped else 4), good)
-        move(performance.hands.moved(LEFT, width=CLOSED), 2, good)
-        height = generator.uniform(0.05, 0.10) if mistake == "misgrasp" else 0.12
-        lifted = performance.hands.moved(LEFT, grip + [0, 0, height])
-        if mistake != "misgrasp":
-            lifted = lifted.moved(RIGHT, RIGHT_MEETS + WAITING, ACROSS, OPEN)
-        move(lifted, performance.pace(4), good)
-        return mistake == "fail" or rig.object_position("bar")[2] > HELD_HEIGHT_M
+        return True
 
     def _give(self, performance: Performance, mistake: str) -> None:
         """From the left hand, which has the bar, to the right hand, and apart."""

@@ -49,24 +49,13 @@ class PickLift(Task):
         side = int(rig.object_position("cube")[0] > 0)
         for _attempt in range(4):
             good = mistake not in ("misgrasp", "fail")
-            hopped = performance.hop([side], OVER_CUBE_M)
-            if not hopped:
-                performance.retreat(side, CLEAR_M)
-            cube = rig.object_position("cube")
-            yaw = quarter_turn(rig.object_yaw("cube"))
-            aim = cube + generator.normal(0, [0.003, 0.003, 0.002])
-            aim[2] = max(aim[2], 0.018)
-            if not good:
-                aim[:2] += performance.miss(0.03, 0.06)
-            over_it = np.array([0, 0, OVER_CUBE_M - aim[2]]) if hopped else ABOVE
-            above = performance.hands.moved(side, aim + over_it, yaw, OPEN)
-            move(above, performance.pace_for(side, above), good)
-            if mistake == "shift" and performance.shift("cube", 0.06):
+            at_cube = performance.is_at(side, "cube", rig.object_position("cube"))
+            if not at_cube and not self._approach(performance, side, mistake):
                 mistake = ""
                 continue  # look again: the cube is elsewhere now
-            move(above.moved(side, aim), performance.pace(2 if hopped else 4), good)
             move(performance.hands.moved(side, width=CLOSED), 2, good)
-            lift = aim + [0, 0, generator.uniform(0.13, 0.17)]
+            height = generator.uniform(0.13, 0.17)
+            lift = performance.hands.position[side] + [0, 0, height]
             if mistake == "misgrasp":
                 lift[2] = generator.uniform(0.05, 0.10)
             move(performance.hands.moved(side, lift), performance.pace(4), good)
@@ -79,6 +68,26 @@ class PickLift(Task):
             if self.succeeded(rig):
                 performance.hold(4)
                 return
+
+    def _approach(self, performance: Performance, side: int, mistake: str) -> bool:
+        """Bring an open hand around the cube; whether that came to its end."""
+        rig, move = performance.rig, performance.move
+        good = mistake not in ("misgrasp", "fail")
+        hopped = performance.hop([side], OVER_CUBE_M)
+        if not hopped:
+            performance.retreat(side, CLEAR_M)
+        aim = rig.object_position("cube") + performance.generator.normal(0, [0.003, 0.003, 0.002])
+        aim[2] = max(aim[2], 0.018)
+        if not good:
+            aim[:2] += performance.miss(0.03, 0.06)
+        over_it = np.array([0, 0, OVER_CUBE_M - aim[2]]) if hopped else ABOVE
+        yaw = quarter_turn(rig.object_yaw("cube"))
+        above = performance.hands.moved(side, aim + over_it, yaw, OPEN)
+        move(above, performance.pace_for(side, above), good)
+        if mistake == "shift" and performance.shift("cube", 0.06):
+            return False
+        move(above.moved(side, aim), performance.pace(2 if hopped else 4), good)
+        return True
 
 
 def quarter_turn(yaw: float) -> float:

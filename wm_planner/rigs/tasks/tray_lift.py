@@ -56,24 +56,11 @@ class TrayLift(Task):
         rig, generator, move = performance.rig, performance.generator, performance.move
         for _attempt in range(3):
             good = mistake not in ("misgrasp", "fail")
-            hopped = performance.hop([0, 1], OVER_HANDLES_M)
-            if not hopped:
-                performance.retreat_both(CLEAR_OF_HANDLES_M)
-            miss = np.zeros((2, 3))
-            if not good:
-                for side in range(2) if generator.random() < 0.3 else [generator.integers(2)]:
-                    # Across the handle, outwards or inwards: along it the grasp would still hold.
-                    miss[side, 0] = generator.choice([-1, 1]) * generator.uniform(0.05, 0.09)
-            height = OVER_HANDLES_M - HANDLE_GRIP_HEIGHT if hopped else 0.10
-            above = self._grip(performance, miss + [0, 0, height], OPEN)
-            move(above, performance.pace_for(0, above), good)
-            if mistake == "shift" and performance.shift("tray", 0.04):
+            free = [s for s in (0, 1) if not performance.is_at(s, "tray", self.aims(rig)[s])]
+            if free and not self._approach(performance, free, mistake):
                 mistake = ""
                 continue
-            down = above.copy()
-            down.position[:, 2] -= height
-            move(down, performance.pace(2 if hopped else 4), good)
-            closed = down.copy()
+            closed = performance.hands.copy()
             closed.width[:] = CLOSED
             move(closed, 2, good)
             lift = closed.copy()
@@ -99,11 +86,34 @@ class TrayLift(Task):
                 performance.hold(4)
                 return
 
-    def _grip(self, performance: Performance, offset: np.ndarray, width: float) -> Hands:
-        rig, hands = performance.rig, performance.hands.copy()
-        for side, handle in enumerate(self.aims(rig)):
+    def _approach(self, performance: Performance, free: list[int], mistake: str) -> bool:
+        """Bring open hands of these sides around their handles; whether that came to its end."""
+        generator, move = performance.generator, performance.move
+        good = mistake not in ("misgrasp", "fail")
+        hopped = performance.hop(free, OVER_HANDLES_M)
+        if not hopped and len(free) == 2:
+            performance.retreat_both(CLEAR_OF_HANDLES_M)
+        miss = np.zeros((2, 3))
+        if not good:
+            for side in range(2) if generator.random() < 0.3 else [generator.integers(2)]:
+                # Across the handle, outwards or inwards: along it the grasp would still hold.
+                miss[side, 0] = generator.choice([-1, 1]) * generator.uniform(0.05, 0.09)
+        height = OVER_HANDLES_M - HANDLE_GRIP_HEIGHT if hopped else 0.10
+        above = self._grip(performance, free, miss + [0, 0, height])
+        move(above, performance.pace_for(free[0], above), good)
+        if mistake == "shift" and performance.shift("tray", 0.04):
+            return False
+        down = above.copy()
+        down.position[free, 2] -= height
+        move(down, performance.pace(2 if hopped else 4), good)
+        return True
+
+    def _grip(self, performance: Performance, sides: list[int], offset: np.ndarray) -> Hands:
+        """Hands with those of these sides open at their handles, off by (2, 3) m."""
+        rig, hands, handles = performance.rig, performance.hands.copy(), self.aims(performance.rig)
+        for side in sides:
             wobble = performance.generator.normal(0, 0.003, 3)
-            hands.position[side] = handle + offset[side] + wobble
+            hands.position[side] = handles[side] + offset[side] + wobble
             hands.turn[side] = (rig.object_yaw("tray"), 0.0, 0.0)
-            hands.width[side] = width
+            hands.width[side] = OPEN
         return hands
