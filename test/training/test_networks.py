@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -155,6 +156,25 @@ def test_every_condition_changes_the_dream_and_only_its_own_candidate(denoiser):
 
 
 @torch.no_grad()
+def test_measured_grippers_change_every_dreamed_frame_of_their_own_candidate():
+    """A network that is told them begins as one that is not."""
+    told, widths = fresh(gripper_widths=True), 0.08 * torch.rand(2, 2, 2)
+    given = conditions()
+    before = told(**given, gripper_width=widths)
+    for frame, hand in itertools.product(range(2), range(2)):
+        changed = widths.clone()
+        changed[0, frame, hand] += 0.5
+        difference = (told(**given, gripper_width=changed) - before).abs().amax((2, 3))
+        assert (difference[0] > 1e-4).all()
+        assert (difference[1] < 1e-6).all()
+
+    torch.manual_seed(0)
+    untrained = Denoiser(told.settings, torch.zeros(20), torch.ones(20)).eval()
+    torch.nn.init.normal_(untrained.outputs.weight)
+    torch.testing.assert_close(untrained(**given, gripper_width=widths), untrained(**given))
+
+
+@torch.no_grad()
 def test_a_goal_or_target_that_is_not_given_does_not_matter(denoiser):
     given = conditions() | {"goal_given": torch.zeros(2, 1), "targets_given": torch.zeros(2, 6)}
     before = denoiser(**given)
@@ -212,6 +232,8 @@ def test_windows_hold_what_was_commanded_and_what_came_of_it(source):
     assert not (np.array(source.kind)[episode[:, 0]] == "stills").any()
     steps = np.diff(number, axis=1)
     assert set(np.unique(steps)) <= {0, 1}
+    measured = source.hand_pose[number[:, :2]][..., [9, 19]]
+    np.testing.assert_allclose(drawn.gripper_width, measured, rtol=1e-6)
     # A target belongs to the frame before the one at which it is due.
     moving = steps[:, 1:] == 1
     due = source.hand_target[number[:, 1:-1]]

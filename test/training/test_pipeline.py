@@ -226,6 +226,7 @@ def test_curves_are_written_and_survive(finished):
         {"prediction": "x", "actions": "hands", "shortcut": True, "denoiser_token": "frame"},
         # 16 frames, more than there are in any episode
         {"context_frames": 2, "horizon": 14, "inverse_dynamics_window": 8},
+        {"gripper_widths": True, "shortcut": True},
     ],
 )
 def test_other_ways_to_predict_train_and_export(tmp_path, source, options):
@@ -239,6 +240,7 @@ def test_other_ways_to_predict_train_and_export(tmp_path, source, options):
     model = OnnxWorldModel(load_bundle(tmp_path / "out" / "world_model", WORLD_MODEL))
     inputs = [tensor.name for tensor in model.manifest.graphs["denoiser"].inputs]
     assert ("stride" in inputs) == options.get("shortcut", False)
+    assert ("gripper_width" in inputs) == options.get("gripper_widths", False)
 
     assert (model.spec.context_frames, model.spec.horizon) == (past, horizon)
 
@@ -246,7 +248,8 @@ def test_other_ways_to_predict_train_and_export(tmp_path, source, options):
         stamps_ns=np.arange(past) * 200_000_000,
         images={"head": source.frames[np.arange(past)]},
         joint_position=np.zeros((past, 12)), joint_velocity=np.zeros((past, 12)),
-        gripper_width=np.zeros((past, 2)), actions=np.zeros((past - 1, 20)), dt=0.2,
+        gripper_width=0.08 * np.arange(2 * past).reshape(past, 2) / past,
+        actions=np.zeros((past - 1, 20)), dt=0.2,
     )  # fmt: skip
     denoiser, renderer = run.load("denoiser"), run.hand_renderer()
     assert (renderer is None) == (settings.actions == "vectors")
@@ -258,6 +261,8 @@ def test_other_ways_to_predict_train_and_export(tmp_path, source, options):
     shown = {"targets": actions.pack(targets).astype(np.float32)}
     if renderer:
         shown["hands"] = renderer.render(targets) / np.float32(255)
+    if settings.gripper_widths:
+        shown["gripper_width"] = np.stack([window.gripper_width.astype(np.float32)] * 2)
 
     @torch.no_grad()
     def whole_window(given):

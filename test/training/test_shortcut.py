@@ -18,9 +18,11 @@ class Told:
     def __init__(self):
         self.asked = []
 
-    def __call__(self, context, noisy, signal, condition, stride, hands):
+    def __call__(self, context, noisy, signal, condition, stride, hands, widths):
         self.asked.append((noisy, signal, stride))
-        return noisy * 0.5 + signal[..., None, None] * condition[:, None, None, None]
+        assert hands is None
+        told = condition + widths
+        return noisy * 0.5 + signal[..., None, None] * told[:, None, None, None]
 
 
 def test_a_long_step_lands_where_two_short_ones_do():
@@ -28,9 +30,10 @@ def test_a_long_step_lands_where_two_short_ones_do():
     clean, noise = torch.randn(2, BATCH, HORIZON, 4, 2)
     context, condition = torch.randn(BATCH, 2, 4, 2), torch.arange(BATCH) / 8.0
     signal = torch.rand(BATCH, HORIZON)
-    model = Told()
+    widths, model = torch.linspace(1, 2, BATCH), Told()
     level, stride, wanted = two_half_steps(
-        model, context, clean, noise, signal, (condition,), None, np.random.default_rng(0)
+        model, context, clean, noise, signal, (condition,), (None, widths),
+        np.random.default_rng(0),
     )
     own = round(SHARE * BATCH)
     assert (stride[:own] > 0).all() and not stride[own:].any()
@@ -48,7 +51,7 @@ def test_a_long_step_lands_where_two_short_ones_do():
     def follow(latent, level, step, answer):
         return latent + (answer - latent) * (step / (1 - level))[..., None, None]
 
-    one = model(None, here, at, condition[:own], step, None)
+    one = model(None, here, at, condition[:own], step, None, widths[:own])
     torch.testing.assert_close(there, follow(here, at, step, one))
-    two = follow(there, later, step, model(None, there, later, condition[:own], step, None))
+    two = follow(there, later, step, model(None, there, later, condition[:own], step, None, widths[:own]))
     torch.testing.assert_close(follow(here, at, 2 * step, wanted[:own]), two)

@@ -18,6 +18,7 @@ from wm_planner.world_models.sampler import denoise, signal_levels
 def dream(
     denoiser: Denoiser, context: np.ndarray, words: np.ndarray, targets: np.ndarray, given: float,
     outcome: int, steps: int, generator: torch.Generator, hands: HandRenderer | None,
+    gripper_width: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """Dream from observed frames.
 
@@ -31,6 +32,7 @@ def dream(
         steps: of the sampler.
         generator: of the noise.
         hands: draws targets, for a denoiser that is shown them.
+        gripper_width: Shape (B, T, 2), m, measured on the observed frames.
 
     Returns:
         Latents of the H next frames, shape (B, H, tokens, channels).
@@ -49,7 +51,8 @@ def dream(
     def predict_clean(noisy: np.ndarray, signal: float, stride: float) -> np.ndarray:
         level, far = (torch.full((count, s.horizon), value) for value in (signal, stride))
         clean: torch.Tensor = denoiser(
-            torch.from_numpy(context), torch.from_numpy(noisy), level, *conditions, far, drawn
+            torch.from_numpy(context), torch.from_numpy(noisy), level, *conditions, far, drawn,
+            torch.from_numpy(gripper_width),
         )
         return clean.numpy()
 

@@ -74,7 +74,7 @@ def evaluate(
             rows = slice(start, start + BATCH)
             parts.append(
                 dream(denoiser, context[rows], words[rows], act[rows], given, outcome,
-                      denoising_steps, generator, hands)
+                      denoising_steps, generator, hands, drawn.gripper_width[rows])
             )  # fmt: skip
         return np.concatenate(parts)
 

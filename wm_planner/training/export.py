@@ -119,6 +119,8 @@ def export_world_model(
         denoise["stride"] = torch.rand(rows, frames) * (1 - denoise["signal"])
     if s.actions != "vectors":
         denoise["hands"] = torch.rand(rows, frames, *s.hands_shape)
+    if s.gripper_widths:
+        denoise["gripper_width"] = 0.1 * torch.rand(rows, s.context_frames, 2)
     at_once = FreeAxis("F", 1, s.context_frames + s.horizon)
     known = FreeAxis("P", 0, (s.context_frames + s.horizon) * s.groups)
     sequences = ("latents", "signal", "targets", "targets_given", "stride", "hands")

@@ -22,7 +22,7 @@ from wm_planner.training.inverse_dynamics_windows import FrameSequences
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.source import EpisodeSource
-from wm_planner.training.windows import UNKNOWN
+from wm_planner.training.windows import UNKNOWN, gripper_widths
 
 BATCH = 32
 
@@ -139,6 +139,7 @@ def dreaming(
             denoiser, latents[seen].astype(np.float32), np.zeros((len(frames), words), np.float32),
             source.hand_target[frames[:, :-1]].astype(np.float32), 1.0, UNKNOWN, steps,
             torch.Generator().manual_seed(seed * 1_000_003 + first), hands,
+            gripper_widths(source.hand_pose[seen]),
         )  # fmt: skip
         return np.concatenate([latents[newest][:, None], future.astype(np.float16)], axis=1)
 

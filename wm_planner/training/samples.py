@@ -116,7 +116,7 @@ class DenoiserSamples:
         free = SUCCESS if s.outcomes else UNKNOWN
         dreams = [
             dream(model, context, asked, targets, given, outcome, s.denoising_steps, noise,
-                  self._hands)
+                  self._hands, drawn.gripper_width[self._rows])
             for asked, given, outcome in ((np.zeros_like(words), 1.0, UNKNOWN), (words, 0.0, free))
         ]  # fmt: skip
         shown = [latents, *(np.concatenate([context, dreamed], 1) for dreamed in dreams)]

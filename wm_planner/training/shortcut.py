@@ -21,7 +21,8 @@ FINEST = 8  # sampling steps: strides are 1/8, 1/4 and 1/2, and what is learned 
 @torch.no_grad()
 def two_half_steps(
     model: Denoiser, context: Tensor, clean: Tensor, noise: Tensor, signal: Tensor,
-    conditions: tuple[Tensor, ...], hands: Tensor | None, generator: np.random.Generator,
+    conditions: tuple[Tensor, ...], optional: tuple[Tensor | None, ...],
+    generator: np.random.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Let a share of the windows learn a long step from two short ones.
 
@@ -31,7 +32,7 @@ def two_half_steps(
         clean, noise: Shape (B, H, tokens, channels), the true future and what is mixed into it.
         signal: Shape (B, H), levels of the windows that learn from data.
         conditions: the network's other inputs, B rows each.
-        hands: the targets drawn, or None.
+        optional: those that come after the stride, or None for what the network is not told.
         generator: draws steps and levels.
 
     Returns:
@@ -50,12 +51,11 @@ def two_half_steps(
     signal, stride, wanted = signal.clone(), torch.zeros_like(signal), clean.clone()
     signal[rows], stride[rows] = level, 2 * step
     own = tuple(condition[rows] for condition in conditions)
+    told = tuple(None if condition is None else condition[rows] for condition in optional)
     begin = mixed(clean[rows], noise[rows], level)
     here, at = begin, level
     for _ in range(2):
-        answer = model(
-            context[rows], here, at, *own, step, None if hands is None else hands[rows]
-        ).float()
+        answer = model(context[rows], here, at, *own, step, *told).float()
         here = here + (answer - here) * (step / (1 - at))[..., None, None]
         at = at + step
     velocity = (here - begin) / (2 * step)[..., None, None]

@@ -52,7 +52,7 @@ class StageNetworks:
             tokens=rows * columns, channels=s.channels, rows=rows, layers=s.layers,
             context_frames=s.context_frames, horizon=s.horizon, width=s.width,
             vocabulary=self.words, prediction=s.prediction, shortcut=s.shortcut,
-            actions=s.actions, packing=s.denoiser_token,
+            actions=s.actions, packing=s.denoiser_token, gripper_widths=s.gripper_widths,
         )  # fmt: skip
         return Denoiser(sizes, *self._pose_statistics)
 

@@ -34,6 +34,9 @@ class TrainingSettings:
     actions: str = setting(
         "vectors", choices=ACTIONS, help="how hand targets are shown; hands need a calibration"
     )
+    gripper_widths: bool = setting(
+        False, help="tell the denoiser how far grippers were measured to be open on frames seen"
+    )
     command_weight: float = setting(
         1.0, minimum=0.0, maximum=100.0, help="of the commands that dreams are read as"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wm_planner.actions import WIDTH
 from wm_planner.training.hand_images import HandImages
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.vocabulary import multi_hot
@@ -26,6 +27,7 @@ class WindowBatch:
             and the episode succeeded in the end.
         goal: Shape (B, tokens, channels): a later frame of the same episode.
         goal_good: Shape (B,), bool: that frame was reached on purpose.
+        gripper_width: Shape (B, T, 2), m, measured on the past frames, left and right.
         frame: Shape (B, T + H), numbers of the frames in the source.
         hands: Shape (B, H, 2, h, w), uint8, the targets drawn; None where nobody draws them.
     """
@@ -36,6 +38,7 @@ class WindowBatch:
     outcome: np.ndarray
     goal: np.ndarray
     goal_good: np.ndarray
+    gripper_width: np.ndarray
     frame: np.ndarray
     hands: np.ndarray | None = None
 
@@ -135,9 +138,15 @@ class Windows:
             outcome=np.where(self._untold[episode], UNKNOWN, np.where(bad, FAILURE, SUCCESS)),
             goal=self._latents[goal].astype(np.float32),
             goal_good=self._success[episode] & ~bad,
+            gripper_width=gripper_widths(self._poses[frame[:, : self._past]]),
             frame=frame,
             hands=hands,
         )
+
+
+def gripper_widths(poses: np.ndarray) -> np.ndarray:
+    """Return both hands' widths, (..., 2), of packed poses (..., 20)."""
+    return np.asarray(poses.reshape(*poses.shape[:-1], 2, -1)[..., WIDTH], np.float32)
 
 
 def _last_turns(bad: np.ndarray, offsets: np.ndarray) -> np.ndarray:

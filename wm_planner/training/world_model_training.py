@@ -18,6 +18,7 @@ from wm_planner.training.vocabulary import multi_hot
 from wm_planner.training.windows import UNKNOWN, Windows
 
 DISCOUNT = 0.9  # of the value target, per step
+WIDTH_NOISE_M = 0.001  # of measured gripper widths, as sensors have it
 
 
 def denoiser_loss(
@@ -78,14 +79,18 @@ def denoiser_loss(
             put(drawn.targets, device), put(given, device).float(), put(outcome, device),
         )  # fmt: skip
         drawn_hands = None if drawn.hands is None else put(drawn.hands, device) / 255
+        widths = None
+        if model.settings.gripper_widths:
+            widths = put(drawn.gripper_width, device)
+            widths = widths + WIDTH_NOISE_M * torch.randn_like(widths)
         wanted, stride = clean, None
         with half_precision(device):
             if model.settings.shortcut:
                 signal, stride, wanted = two_half_steps(
-                    model, context, clean, noise, signal, conditions, drawn_hands, generator
+                    model, context, clean, noise, signal, conditions, (drawn_hands, widths), generator
                 )
             noisy = mixed(clean, noise, signal)
-            out = model(context, noisy, signal, *conditions, stride, drawn_hands)
+            out = model(context, noisy, signal, *conditions, stride, drawn_hands, widths)
             shown = torch.cat([latents[:, past - 1 : past], out], 1)
             command = inverter.commands(shown).flatten(0, 1)
         error = (out - wanted).square().mean((2, 3))

@@ -100,6 +100,7 @@ class OnnxWorldModel(WorldModel):
             self._scene_decoder = SceneDecoder(bundle, self.encode, onnx)
         self._dreamer = LatentDreamer(self._graphs["denoiser"])
         shapes = {tensor.name: tensor.shape for tensor in manifest.graphs["denoiser"].inputs}
+        self._told_widths = "gripper_width" in shapes
         self._hands = None
         if "hands" in shapes:
             rows, columns = (int(n) for n in shapes["hands"][3:])
@@ -150,6 +151,8 @@ class OnnxWorldModel(WorldModel):
         if self._hands:
             size = (self.spec.horizon, 2, self._hands.height, self._hands.width)
             conditions["hands"] = np.zeros(size, np.float32)
+        if self._told_widths:
+            conditions["gripper_width"] = window.gripper_width.astype(np.float32)
         if committed is not None:
             decided = slice(committed.lead[0])
             conditions["targets"][decided] = actions.pack(committed)
@@ -185,6 +188,9 @@ class OnnxWorldModel(WorldModel):
         }
         if self._hands:
             batch["hands"] = self._hands.render(targets) / np.float32(255)
+        if self._told_widths:
+            seen = window.gripper_width.astype(np.float32)
+            batch["gripper_width"] = np.broadcast_to(seen, (candidates, *seen.shape))
         # The same noise for all: what comes of them shall differ by what they do, not by chance.
         seed, noise = self._noise(1, generator)
         return self._dream(window, batch, np.repeat(noise, candidates, axis=0), seed)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wm_planner.actions import WIDTH
 from wm_planner.training.networks.denoiser_block import Block
 from wm_planner.training.networks.denoiser_settings import CELL, DenoiserSettings
 from wm_planner.training.networks.latent_packing import pack, unpack
@@ -59,11 +60,13 @@ class Denoiser(nn.Module):
         self.hands = nn.Linear(drawn, s.width) if s.actions != "vectors" else None
         self.no_action = nn.Parameter(torch.randn(s.width) * 0.02)
         self.outcome = nn.Embedding(3, s.width)
+        self.grippers = _mlp(2 * s.context_frames, s.width) if s.gripper_widths else None
         self.mix = nn.Linear(s.width, s.width)
         nn.init.zeros_(self.outputs.weight)
-        if self.stride is not None:
-            nn.init.zeros_(cast(Tensor, self.stride[-1].weight))
-            nn.init.zeros_(cast(Tensor, self.stride[-1].bias))
+        for later in (self.stride, self.grippers):
+            if later is not None:
+                nn.init.zeros_(cast(Tensor, later[-1].weight))
+                nn.init.zeros_(cast(Tensor, later[-1].bias))
         if self.hands is not None:
             nn.init.zeros_(self.hands.weight)
             nn.init.zeros_(self.hands.bias)
@@ -77,6 +80,7 @@ class Denoiser(nn.Module):
         self, context: Tensor, noisy: Tensor, signal: Tensor, words: Tensor, goal: Tensor,
         goal_given: Tensor, targets: Tensor, targets_given: Tensor, outcome: Tensor,
         stride: Tensor | None = None, hands: Tensor | None = None,
+        gripper_width: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """Predict the clean future.
 
@@ -95,6 +99,8 @@ class Denoiser(nn.Module):
                 with `DenoiserSettings.shortcut`.
             hands: Shape (K, H, *hands_shape), 0 to 1, the targets drawn; looked at where they are
                 given and unless `DenoiserSettings.actions` is "vectors".
+            gripper_width: Shape (K, T, 2), m, measured on the observed frames, left and right; only
+                with `DenoiserSettings.gripper_widths`.
 
         Returns:
             Shape (K, H, tokens, channels).
@@ -109,7 +115,8 @@ class Denoiser(nn.Module):
             drawn = functional.pad(drawn, (0, 0, 0, 0, past, 0))
         clean, _ = self._run(
             torch.cat([context, noisy], 1), context[:, -1:], level, stride, action, drawn,
-            self._whole(words, goal, goal_given, outcome), self.place, self.frame_place, None,
+            self._whole(words, goal, goal_given, outcome, gripper_width),
+            self.place, self.frame_place, None,
         )  # fmt: skip
         return clean[:, past:]
 
@@ -117,6 +124,7 @@ class Denoiser(nn.Module):
         self, latents: Tensor, newest: Tensor, signal: Tensor, words: Tensor, goal: Tensor,
         goal_given: Tensor, targets: Tensor, targets_given: Tensor, outcome: Tensor, first: Tensor,
         memory: Tensor, stride: Tensor | None = None, hands: Tensor | None = None,
+        gripper_width: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         """Predict F frames that follow others, which are known by their keys and values alone.
 
@@ -129,7 +137,7 @@ class Denoiser(nn.Module):
             newest: Shape (K, tokens, channels), the newest observed latent.
             signal, targets, targets_given, stride, hands: as in `forward`, for these F frames;
                 targets of observed frames are not looked at.
-            words, goal, goal_given, outcome: as in `forward`.
+            words, goal, goal_given, outcome, gripper_width: as in `forward`.
             first: Shape (K,), place of the first of these frames in the window, 0 to T + H - 1.
             memory: Shape (K, layers, 2, heads, P, d), of the P / groups frames before them.
 
@@ -144,7 +152,7 @@ class Denoiser(nn.Module):
             latents, newest[:, None], signal, stride,
             self._action(targets, targets_given) * future,
             None if drawn is None else drawn * future[..., None],
-            self._whole(words, goal, goal_given, outcome),
+            self._whole(words, goal, goal_given, outcome, gripper_width),
             self.place[place], self.frame_place[place], memory,
         )  # fmt: skip
         return clean, torch.stack([torch.stack(pair, 1) for pair in own], 1).float()
@@ -190,12 +198,20 @@ class Denoiser(nn.Module):
             x = frames + (1 - signal[..., None, None]) * x
         return unpack(x, s), own
 
-    def _whole(self, words: Tensor, goal: Tensor, goal_given: Tensor, outcome: Tensor) -> Tensor:
+    def _whole(
+        self, words: Tensor, goal: Tensor, goal_given: Tensor, outcome: Tensor,
+        gripper_width: Tensor | None,
+    ) -> Tensor:  # fmt: skip
         """What holds for all frames of a window, (K, width)."""
         count = words.sum(-1, keepdim=True)
         asked = (count > 0).to(words.dtype)
         whole = asked * self.words(words / count.clamp(min=1)) + (1 - asked) * self.no_words
-        return whole + goal_given * self.goal(goal.flatten(1)) + self.outcome(outcome)
+        whole = whole + goal_given * self.goal(goal.flatten(1)) + self.outcome(outcome)
+        if self.grippers is None or gripper_width is None:
+            return whole
+        own = [WIDTH, self.settings.target // 2 + WIDTH]
+        scaled = (gripper_width - self.target_mean[own]) / self.target_std[own]
+        return whole + self.grippers(scaled.flatten(1))
 
     def _action(self, targets: Tensor, targets_given: Tensor) -> Tensor:
         """Each frame's hand targets, (K, F, width)."""

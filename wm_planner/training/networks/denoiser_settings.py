@@ -30,6 +30,7 @@ class DenoiserSettings:
         prediction: one of `PREDICTIONS`.
         shortcut: whether it is told how far the sampler will step (Frans et al. 2024).
         actions: one of `ACTIONS`.
+        gripper_widths: whether it is told how far the grippers were open on the frames seen.
     """
 
     tokens: int = 12
@@ -46,6 +47,7 @@ class DenoiserSettings:
     prediction: str = "residual"
     shortcut: bool = False
     actions: str = "vectors"
+    gripper_widths: bool = False
 
     @property
     def columns(self) -> int:
