@@ -51,7 +51,12 @@ def dream(
     def predict_clean(noisy: np.ndarray, signal: float, stride: float) -> np.ndarray:
         level, far = (torch.full((count, s.horizon), value) for value in (signal, stride))
         clean: torch.Tensor = denoiser(
-            torch.from_numpy(context), torch.from_numpy(noisy), level, *conditions, far, drawn,
+            torch.from_numpy(context),
+            torch.from_numpy(noisy),
+            level,
+            *conditions,
+            far,
+            drawn,
             torch.from_numpy(gripper_width),
         )
         return clean.numpy()

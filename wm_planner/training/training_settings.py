@@ -66,7 +66,7 @@ class TrainingSettings:
         0.06, minimum=0.0, maximum=1.0, help="share of windows asked for what is not there"
     )
     turns: float = setting(
-        0.15, minimum=0.0, maximum=1.0,
+        0.0, minimum=0.0, maximum=1.0,
         help="share of the denoiser's windows, in episodes with a mistake, that begin where it "
         "begins to be mended",
     )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wm_planner.actions import WIDTH
+from wm_planner.actions import HAND_SIZE, WIDTH
 from wm_planner.training.hand_images import HandImages
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.vocabulary import multi_hot
@@ -146,7 +146,7 @@ class Windows:
 
 def gripper_widths(poses: np.ndarray) -> np.ndarray:
     """Return both hands' widths, (..., 2), of packed poses (..., 20)."""
-    return np.asarray(poses.reshape(*poses.shape[:-1], 2, -1)[..., WIDTH], np.float32)
+    return np.asarray(poses[..., [WIDTH, HAND_SIZE + WIDTH]], np.float32)
 
 
 def _last_turns(bad: np.ndarray, offsets: np.ndarray) -> np.ndarray:

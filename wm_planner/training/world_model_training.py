@@ -87,7 +87,14 @@ def denoiser_loss(
         with half_precision(device):
             if model.settings.shortcut:
                 signal, stride, wanted = two_half_steps(
-                    model, context, clean, noise, signal, conditions, (drawn_hands, widths), generator
+                    model,
+                    context,
+                    clean,
+                    noise,
+                    signal,
+                    conditions,
+                    (drawn_hands, widths),
+                    generator,
                 )
             noisy = mixed(clean, noise, signal)
             out = model(context, noisy, signal, *conditions, stride, drawn_hands, widths)
