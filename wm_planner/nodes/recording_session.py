@@ -19,8 +19,14 @@ from wm_planner.nodes.topic_watch import TopicWatch
 from wm_planner.robot.rig_description import RigDescription
 from wm_planner.settings import setting
 
-DISCOVERY_S = 2.0  # after which who publishes /clock is known
+DISCOVERY_S = 2.0  # after the joints' publisher was found, one of /clock is too, if there is one
+PATIENCE_S = 8.0  # to find either; nobody needs to publish yet
+CLOCK = "/clock"
 FIRST_LOOK_S = 2.0
+OTHER_CLOCK = (
+    "the graph runs on /clock, which was not there when this began: times of recording are this "
+    "machine's, and a replay cannot follow them. Record anew"
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,8 @@ def record(
     Raises:
         DataError: the bag could not be begun or finished.
     """
-    clock = [Parameter("use_sim_time", value=_has_clock(context, stop))]
+    simulated = _has_clock(context, rig.topics.joint_states, stop)
+    clock = [Parameter("use_sim_time", value=simulated)]
     recorder = Recorder(
         folder, rig, settings.compressed, context=context, parameter_overrides=clock
     )
@@ -105,6 +112,8 @@ def record(
                 next_s = elapsed_s + settings.period
                 published = {t: kinds[0] for t, kinds in recorder.get_topic_names_and_types()}
                 here = {t: kind for t, kind in published.items() if recorder.count_publishers(t)}
+                if recorder.counts.get(CLOCK) and not simulated:
+                    say(OTHER_CLOCK)
                 for line in watch.look(recorder.counts, here, (now_ns - begun_ns) * 1e-9):
                     say(line)
                 say(_progress(recorder, folder, elapsed_s))
@@ -133,14 +142,17 @@ def _wanted(rig: RigDescription, compressed: bool) -> tuple[dict[str, str], dict
     return needed, {topic: what for topic, what in welcome.items() if topic not in needed}
 
 
-def _has_clock(context: Context, stop: threading.Event) -> bool:
-    """Whether the graph runs on /clock."""
+def _has_clock(context: Context, joint_states: str, stop: threading.Event) -> bool:
+    """Whether the graph runs on /clock. Where processors are busy it takes long to find out."""
     node = Node("recorder_probe", context=context)
     try:
-        deadline = time.monotonic() + DISCOVERY_S
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline and not stop.is_set():
-            if node.count_publishers("/clock"):
+            if node.count_publishers(CLOCK):
                 return True
+            if node.count_publishers(joint_states):
+                deadline = min(deadline, time.monotonic() + DISCOVERY_S)
+                joint_states = CLOCK  # looked for no more
             time.sleep(0.05)
         return False
     finally:
