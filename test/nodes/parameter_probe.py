@@ -1,4 +1,4 @@
-"""Looks at the planner's parameters from a process of its own; prints what it found as JSON."""
+"""Looks at parameters from a process of its own; prints what it found as JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rclpy.parameter import Parameter
 
 
 def main() -> None:
-    """Ask, try a batch that is half valid, then a valid one."""
+    """Ask, try a batch that is half valid, then a valid one; then the other stages."""
     rclpy.init()
     node = rclpy.create_node("probe")
 
-    def call(kind, name, request):
-        client = node.create_client(kind, f"/planner/{name}")
-        assert client.wait_for_service(30.0), f"no /planner/{name}"
+    def call(kind, name, request, of="planner"):
+        client = node.create_client(kind, f"/{of}/{name}")
+        assert client.wait_for_service(30.0), f"no /{of}/{name}"
         future = client.call_async(request)
         rclpy.spin_until_future_complete(node, future, timeout_sec=30.0)
         return future.result()
@@ -25,10 +25,10 @@ def main() -> None:
         found = call(GetParameters, "get_parameters", GetParameters.Request(names=[name]))
         return found.values[0].integer_value
 
-    def put(**values):
+    def put(of="planner", **values):
         parameters = [Parameter(k, value=v).to_parameter_msg() for k, v in values.items()]
         request = SetParametersAtomically.Request(parameters=parameters)
-        return call(SetParametersAtomically, "set_parameters_atomically", request).result
+        return call(SetParametersAtomically, "set_parameters_atomically", request, of).result
 
     seen = {"value": get("candidates")}
     request = DescribeParameters.Request(names=["candidates"])
@@ -41,6 +41,15 @@ def main() -> None:
     seen["execute_steps_after_refusal"] = get("execute_steps")
     seen["valid_accepted"] = put(candidates=6).successful
     seen["after"] = get("candidates")
+    # As they are, so that what is tested afterwards is the same.
+    for of, name, value in (
+        ("world_model", "guidance_outcome", 1.0),
+        ("idm", "draws", 1),
+        ("filter", "kinematic.start_jump", 1.0),
+        ("planner", "scorers.image_goal.weight", 1.0),
+    ):
+        seen[f"{of} {name}"] = put(of, **{name: value}).successful
+    seen["out_of_range"] = put("filter", **{"kinematic.start_jump": -1.0}).reason
     print(json.dumps(seen))
 
 

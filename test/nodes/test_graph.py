@@ -111,6 +111,11 @@ def test_that_other_processes_see_and_set_parameters(graph):
     assert seen["execute_steps_after_refusal"] == 4
     assert seen["valid_accepted"]
     assert seen["after"] == 6
+    assert seen["world_model guidance_outcome"]
+    assert seen["idm draws"]
+    assert seen["filter kinematic.start_jump"]
+    assert seen["planner scorers.image_goal.weight"]
+    assert "start_jump" in seen["out_of_range"]
 
 
 def test_that_a_second_client_is_refused_and_a_cancel_ends_the_first(graph):
@@ -179,13 +184,14 @@ def test_that_kill_9_of_the_planner_stops_the_arms_and_the_task_goes_on(graph):
     stopped = wait_for(lambda: graph.ears.state_after(killed, *resting), 5, "STOPPED")
     again = wait_for(lambda: graph.ears.state_after(stopped, EXECUTING), 90, "EXECUTING again")
     assert kept.restarts >= 1
+    # By the executor's own stamp: this process hears late where the machine is busy, and of the
+    # arms' motion perhaps before it hears that it has begun.
+    resumed = next(stamp_s(said) for t, said in graph.ears.states if t == again)
     times, path = graph.ears.path_after(killed)
-    between = path[(times > killed + STOP_S) & (times < again)]
+    between = path[(times > killed + STOP_S) & (times < resumed - 0.1)]
     assert len(between) > 10
     drift = np.ptp(between, axis=0).max()
     assert drift < STILL, f"the arms moved {drift} rad after the stop"
-    # By the executor's own stamps: this process hears late where the machine is busy.
-    resumed = next(stamp_s(said) for t, said in graph.ears.states if t == again)
     sent = [stamp_s(command) for _, command in graph.ears.commands]
     early = [stamp for stamp in sent if killed + STOP_S < stamp < resumed - 0.1]
     assert early == [], "commands went out without a plan"
