@@ -31,6 +31,7 @@ class SettingInfo:
     maximum: Number | None
     help: str
     choices: tuple[Any, ...] | None
+    fixed: bool = False
 
 
 def setting(
@@ -40,6 +41,7 @@ def setting(
     maximum: Number | None = None,
     help: str = "",
     choices: Sequence[Any] | None = None,
+    fixed: bool = False,
 ) -> Any:
     """Declare a field of a settings dataclass.
 
@@ -50,8 +52,11 @@ def setting(
         maximum: largest allowed value, None for no bound.
         help: one sentence for parameter descriptions and --help.
         choices: the only allowed values, None for any.
+        fixed: whether it is read only when what it belongs to is made, so that changing it
+            afterwards would do nothing, or half of what was meant.
     """
     info: dict[str, Any] = {"unit": unit, "minimum": minimum, "maximum": maximum, "help": help}
+    info["fixed"] = fixed
     info["choices"] = None if choices is None else tuple(choices)
     return dataclasses.field(default=default, metadata=info)
 
@@ -59,13 +64,14 @@ def setting(
 def describe(cls: type) -> list[SettingInfo]:
     """Return one entry per field of a settings dataclass, in order."""
     hints = typing.get_type_hints(cls)
-    bare = {"unit": "", "minimum": None, "maximum": None, "help": "", "choices": None}
+    bare: dict[str, Any] = {"unit": "", "minimum": None, "maximum": None, "help": ""}
+    bare |= {"choices": None, "fixed": False}
     return [
         SettingInfo(
             name=field.name,
             type=hints[field.name],
             default=field.default,
-            **{key: field.metadata.get(key, value) for key, value in bare.items()},  # type: ignore[arg-type]
+            **{key: field.metadata.get(key, value) for key, value in bare.items()},
         )
         for field in dataclasses.fields(cls)
     ]
@@ -104,6 +110,12 @@ def from_mapping(cls: type[SettingsType], mapping: Mapping[str, Any] | None) -> 
     settings = cls(**values)
     validate(settings)
     return settings
+
+
+def changed_settings(settings: SettingsType, changes: Mapping[str, Any]) -> SettingsType:
+    """Return settings with some of them changed, refused as `from_mapping` does."""
+    fields = {info.name: getattr(settings, info.name) for info in describe(type(settings))}
+    return from_mapping(type(settings), {**fields, **changes})
 
 
 def _coerce(wanted: Any, value: Any) -> Any:

@@ -54,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--latency-median", type=float, default=0.3, help="where modelled [s]")
     parser.add_argument("--latency-spread", type=float, default=0.2, help="of its logarithm")
+    parser.add_argument(
+        "--settings",
+        choices=("recorded", "configured"),
+        default="recorded",
+        help="parameters that were set while the bag was recorded: set them at the same moments "
+        "here (recorded), or go by the configuration alone (configured)",
+    )
     parser.add_argument("--no-copy", action="store_true", help="leave recorded topics out of DIR")
 
 
@@ -132,6 +139,7 @@ def _jobs(
             seed=args.seed,
             latency=latency,
             copy=not args.no_copy,
+            follow_settings=args.settings == "recorded",
         )
         for index, (bag, name) in enumerate(zip(args.bags, names, strict=True))
     ]

@@ -35,29 +35,35 @@ from wm_planner.types import (
 class DtwFilterSettings:
     """What is compared and how far apart it may be."""
 
-    band: int = setting(2, minimum=0, maximum=256, help="largest shift in time, steps")
+    band: int = setting(2, minimum=0, maximum=256, help="largest shift in time, steps", fixed=True)
     position_weight: float = setting(
-        1.0, unit="m/m", minimum=0.0, maximum=100.0, help="what a difference in position counts"
-    )
+        1.0, unit="m/m", minimum=0.0, maximum=100.0, help="what a difference in position counts",
+        fixed=True,
+    )  # fmt: skip
     rotation_weight: float = setting(
-        0.1, unit="m/rad", minimum=0.0, maximum=100.0, help="what a difference in rotation counts"
-    )
+        0.1, unit="m/rad", minimum=0.0, maximum=100.0, help="what a difference in rotation counts",
+        fixed=True,
+    )  # fmt: skip
     width_weight: float = setting(
-        1.0, unit="m/m", minimum=0.0, maximum=100.0, help="what a difference in width counts"
-    )
+        1.0, unit="m/m", minimum=0.0, maximum=100.0, help="what a difference in width counts",
+        fixed=True,
+    )  # fmt: skip
     resimulation: bool = setting(
-        False, help="compare with the hand trajectory read off the re-simulated actions"
+        False,
+        help="compare with the hand trajectory read off the re-simulated actions",
+        fixed=True,
     )
     reference_limit: float = setting(
         0.05, unit="m", minimum=0.0, maximum=10.0, help="largest distance to that trajectory"
     )
     demonstrations: str = setting(
-        "", help="file of `wm-planner library` to compare with; empty for none"
+        "", help="file of `wm-planner library` to compare with; empty for none", fixed=True
     )
     demonstrations_task: str = setting(
         "",
         help="only demonstrations of this task; empty for the one that the instruction asks for, "
         "and for all where the file knows no such",
+        fixed=True,
     )
     demonstrations_limit: float = setting(
         0.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -72,3 +73,6 @@ class InverseDynamics(ABC):
             dreamed: whether the frames after the first were dreamed, as in planning, or seen. What
                 a dream does wrong need not look wrong, so models state more variance for them.
         """
+
+    def check(self, settings: Any) -> None:  # noqa: B027  # most can go by all that are valid
+        """Raise a WmPlannerError where the model cannot go by these settings, of its own kind."""

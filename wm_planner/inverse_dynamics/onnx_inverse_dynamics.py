@@ -103,10 +103,16 @@ class OnnxInverseDynamics(InverseDynamics):
         # Models of two frames used to answer for one pair, without an axis for more of them.
         self._inputs = {tensor.name for tensor in manifest.graphs[name].inputs}
         self._one_pair = "pair" in self._inputs
-        if self.settings.anchors and "pose" not in {t.name for t in manifest.graphs[name].outputs}:
-            raise BundleError(f"{bundle.folder}: its graph has no output pose, which anchor needs")
+        self._folder = bundle.folder
+        self._tells_pose = "pose" in {tensor.name for tensor in manifest.graphs[name].outputs}
+        self.check(self.settings)
         if self._window < 2 or (self._one_pair and self._window > 2):
             raise BundleError(f"{bundle.folder}: context_frames is {self._window}, its window")
+
+    def check(self, settings: OnnxInverseDynamicsSettings) -> None:
+        """Refuse an anchor where the graph does not tell what hands are misread by."""
+        if settings.anchors and not self._tells_pose:
+            raise BundleError(f"{self._folder}: its graph has no output pose, which anchor needs")
 
     def invert(
         self,

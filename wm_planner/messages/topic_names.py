@@ -6,3 +6,5 @@ TASK_PROGRESS_TOPIC = "planner/task"
 COMMAND_TOPIC = "executor/command"
 EXECUTOR_STATE_TOPIC = "executor/state"
 SUCCESS_TOPIC = "rig/success"
+#: Of ROS itself: what was set at run time, of all nodes.
+PARAMETER_EVENTS_TOPIC = "/parameter_events"

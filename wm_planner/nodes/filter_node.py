@@ -16,9 +16,10 @@ from wm_planner.errors import ConfigurationError
 from wm_planner.filters.filter import JudgingContext
 from wm_planner.messages.plans import column_order
 from wm_planner.nodes import topics
-from wm_planner.nodes.configured import declare_config, read_config
+from wm_planner.nodes.configured import declare_config, read_config, readable_config
 from wm_planner.nodes.conversions import stages as convert
 from wm_planner.nodes.conversions.plans import verdict_to_message
+from wm_planner.nodes.live_settings import LiveSettings
 from wm_planner.nodes.mailbox import Mailbox
 from wm_planner.nodes.stage_node import StageNode
 from wm_planner.nodes.stage_service import StageService
@@ -35,7 +36,10 @@ class FilterNode(StageNode):
         super().__init__("filter", **options)
         declare_config(self)
         self._stages = stages or LocalStages()
+        config = readable_config(self)
+        self._live = LiveSettings(self, config.filters if config else {})
         self._joint_names: tuple[str, ...] = ()
+        self._names: tuple[str, ...] = ()
         self._mailbox: Mailbox | None = None
         self._served: StageService | None = None
 
@@ -44,7 +48,10 @@ class FilterNode(StageNode):
         # A robot model of its own: collision queries of one model must not run side by side.
         robot = RobotModel(find_rig(config.rig))
         self._joint_names = robot.joint_names
-        self._stages.filters = tuple(build_filters(config, robot))
+        filters = self._stages.filters = tuple(build_filters(config, robot))
+        self._names = tuple(config.filters)
+        by_name = dict(zip(self._names, filters, strict=True))
+        self._stages.settled["filter"] = lambda: self._live.apply(by_name)
         self._mailbox = Mailbox("filter")
         self._served = StageService(
             self, srv.Judge, topics.JUDGE_SERVICE, self._mailbox, self._judge
@@ -56,6 +63,7 @@ class FilterNode(StageNode):
         if self._mailbox is not None:
             self._mailbox.close()
         self._served = self._mailbox = self._stages.filters = None
+        self._stages.settled.pop("filter", None)
 
     def _judge(self, request: Any, response: Any) -> None:
         filters = self._stages.filters
@@ -73,7 +81,7 @@ class FilterNode(StageNode):
         context = JudgingContext(chunks, trajectories, start)
         response.verdicts = [
             verdict_to_message(verdicts)
-            for one in filters
+            for name, one in zip(self._names, filters, strict=True)
             if one.judges_motion_alone
-            for verdicts in one.judge(context)
+            for verdicts in self._live.applied(name, one).judge(context)
         ]

@@ -6,10 +6,9 @@ robot never runs with half of what somebody meant.
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from rcl_interfaces.msg import (
@@ -21,8 +20,8 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from wm_planner.errors import ConfigurationError
-from wm_planner.settings import SettingInfo, describe, from_mapping
+from wm_planner.errors import ConfigurationError, WmPlannerError
+from wm_planner.settings import SettingInfo, changed_settings, describe, from_mapping
 
 SettingsType = TypeVar("SettingsType")
 _INT64 = 2**63 - 1
@@ -39,7 +38,8 @@ class Parameters(Generic[SettingsType]):
         cls: frozen dataclass made of `setting(...)` fields.
         defaults: instead of the class's own, such as a section of the configuration file.
         prefix: put before each name with a dot; empty for none.
-        read_only: these names are fixed after the start.
+        read_only: these names are fixed after the start, as are settings declared so.
+        check: raises ConfigurationError for settings that do not fit what uses them.
     """
 
     def __init__(
@@ -49,12 +49,14 @@ class Parameters(Generic[SettingsType]):
         defaults: Mapping[str, Any] | None = None,
         prefix: str = "",
         read_only: Sequence[str] = (),
+        check: Callable[[SettingsType], None] = lambda settings: None,
     ) -> None:
         self._cls, self._prefix = cls, f"{prefix}." if prefix else ""
+        self._check = check
         start = from_mapping(cls, defaults)
         values = {}
         for info in describe(cls):
-            descriptor = _descriptor(info, info.name in read_only)
+            descriptor = _descriptor(info, info.fixed or info.name in read_only)
             default = _to_ros(getattr(start, info.name))
             parameter = node.declare_parameter(self._prefix + info.name, default, descriptor)
             values[info.name] = parameter.value
@@ -70,13 +72,13 @@ class Parameters(Generic[SettingsType]):
         return {known[change.name]: change.value for change in changes if change.name in known}
 
     def _merged(self, changes: Sequence[Parameter]) -> SettingsType:
-        fields = {info.name: getattr(self.current, info.name) for info in describe(self._cls)}
-        return from_mapping(self._cls, {**fields, **self._ours(changes)})
+        return changed_settings(self.current, self._ours(changes))
 
     def _judge(self, changes: Sequence[Parameter]) -> SetParametersResult:
         try:
-            self._merged(changes)
-        except ConfigurationError as error:
+            if self._ours(changes):
+                self._check(self._merged(changes))
+        except WmPlannerError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
@@ -113,8 +115,3 @@ def _descriptor(info: SettingInfo, read_only: bool) -> ParameterDescriptor:
         # An empty list has no type of its own that a later value could be checked against.
         descriptor.dynamic_typing = True
     return descriptor
-
-
-def settings_as_mapping(settings: Any) -> dict[str, Any]:
-    """Return a settings object as names and values, the reverse of `from_mapping`."""
-    return dataclasses.asdict(settings)

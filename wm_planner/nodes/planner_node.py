@@ -10,14 +10,15 @@ from sensor_msgs.msg import Image, JointState
 from wm_planner import msg
 from wm_planner.assembly import build_filters, build_scorers, load_bundles
 from wm_planner.bundle import WORLD_MODEL
-from wm_planner.errors import ConfigurationError, WmPlannerError
+from wm_planner.errors import WmPlannerError
 from wm_planner.messages.arrays import to_ns
 from wm_planner.messages.images import image_from_message
 from wm_planner.messages.plans import command_from_message
 from wm_planner.nodes import topics
-from wm_planner.nodes.configured import declare_config, read_config
+from wm_planner.nodes.configured import declare_config, read_config, readable_config
 from wm_planner.nodes.execute_task_server import ExecuteTaskServer, TaskRequest
 from wm_planner.nodes.heartbeat import FAST_PERIOD_S
+from wm_planner.nodes.live_settings import LiveSettings
 from wm_planner.nodes.mailbox import Mailbox
 from wm_planner.nodes.parameters import Parameters
 from wm_planner.nodes.planner_publishers import PlannerPublishers
@@ -47,10 +48,14 @@ class PlannerNode(StageNode):
         declare_config(self)
         self.declare_parameter("seed", 0)
         self._local = stages
-        self._planning = Parameters(self, PlannerSettings, self._configured("planner"))
-        configured = {**self._configured("replanning"), **self._configured("goals")}
-        self._tasks = Parameters(self, TaskSettings, configured)
-        self._looking = Parameters(self, ViewSettings, self._configured("view"), prefix="view")
+        config = readable_config(self)
+        sections = ("planner", "replanning", "goals", "view")
+        told = {name: asdict(getattr(config, name)) if config else {} for name in sections}
+        self._planning = Parameters(self, PlannerSettings, told["planner"])
+        self._tasks = Parameters(self, TaskSettings, {**told["replanning"], **told["goals"]})
+        self._looking = Parameters(self, ViewSettings, told["view"], prefix="view")
+        scorers = config.scorers if config else {}
+        self._scoring = LiveSettings(self, {f"scorers.{n}": one for n, one in scorers.items()})
         self._task: TaskRunner | None = None
         self._heard: list[Any] = []
         self._sent: PlannerPublishers | None = None
@@ -68,6 +73,7 @@ class PlannerNode(StageNode):
             own = build_filters(config, robot)
             model, inverse, filters = remote_stages(self, bundles, robot.joint_names, own)
         scorers = build_scorers(config, bundles[WORLD_MODEL])
+        self._scorers = dict(zip((f"scorers.{n}" for n in config.scorers), scorers, strict=True))
         self._planner = Planner(model, inverse, robot, filters, scorers, self._planning.current)
         self._joint_names, self._reader = robot.joint_names, JointReader(rig)
         spec, self._look_ahead_s = model.spec, config.executor.look_ahead_s
@@ -167,6 +173,9 @@ class PlannerNode(StageNode):
         if changed:
             self.get_logger().warning(changed, throttle_duration_sec=10.0)
         self._planner.settings = self._planning.current
+        self._scoring.apply(self._scorers)
+        if self._local is not None:
+            self._local.settle()
         settings = self._tasks.current
         result = task.cycle(window, self.get_clock().now().nanoseconds, settings)
         if result is not None:
@@ -174,9 +183,3 @@ class PlannerNode(StageNode):
             report = task.send(report, self.get_clock().now().nanoseconds, settings)
             sent.send(task, report, reason)
         sent.tell(task, window.newest_stamp_ns, settings)
-
-    def _configured(self, section: str) -> dict[str, Any]:
-        try:
-            return asdict(getattr(read_config(self), section))
-        except ConfigurationError:
-            return {}  # configure will refuse with the reason; the node stays alive for it

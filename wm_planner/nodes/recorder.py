@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import ParameterEvent
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -37,6 +38,7 @@ def recorded_topics(
         "/" + topics.TASK_PROGRESS_TOPIC: (msg.TaskProgress, topics.RELIABLE_QOS),
         "/" + topics.SUCCESS_TOPIC: (Bool, topics.RELIABLE_QOS),
         topics.DIAGNOSTICS_TOPIC: (DiagnosticArray, topics.RELIABLE_QOS),
+        topics.PARAMETER_EVENTS_TOPIC: (ParameterEvent, topics.PARAMETER_EVENTS_QOS),
         "/clock": (Clock, topics.RELIABLE_QOS),
     }
     for camera in rig.cameras.values():

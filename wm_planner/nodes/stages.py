@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from wm_planner.errors import ConfigurationError
 from wm_planner.filters.filter import Filter
 from wm_planner.inverse_dynamics.inverse_dynamics import InverseDynamics
@@ -12,12 +14,22 @@ class LocalStages:
     """What the stage nodes of one process have built; they fill it in, the planner reads it.
 
     An attribute is None while its node is not configured.
+
+    Attributes:
+        settled: what has the stages go by the parameters as they are now, by the node's name;
+            called by the planner between two plans.
     """
 
     def __init__(self) -> None:
         self.world_model: WorldModel | None = None
         self.inverse_dynamics: InverseDynamics | None = None
         self.filters: tuple[Filter, ...] | None = None
+        self.settled: dict[str, Callable[[], None]] = {}
+
+    def settle(self) -> None:
+        """Have all stages go by their parameters as they are now."""
+        for settle in tuple(self.settled.values()):
+            settle()
 
     def complete(self) -> tuple[WorldModel, InverseDynamics, tuple[Filter, ...]]:
         """Return all stages.

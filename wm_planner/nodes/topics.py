@@ -11,12 +11,14 @@ from rclpy.qos import (
     HistoryPolicy,
     QoSProfile,
     ReliabilityPolicy,
+    qos_profile_parameter_events,
     qos_profile_sensor_data,
 )
 
 # Named again to be found here: bags are read for them without ROS.
 from wm_planner.messages.topic_names import COMMAND_TOPIC as COMMAND_TOPIC
 from wm_planner.messages.topic_names import EXECUTOR_STATE_TOPIC as EXECUTOR_STATE_TOPIC
+from wm_planner.messages.topic_names import PARAMETER_EVENTS_TOPIC as PARAMETER_EVENTS_TOPIC
 from wm_planner.messages.topic_names import PLAN_TOPIC as PLAN_TOPIC
 from wm_planner.messages.topic_names import REPORT_TOPIC as REPORT_TOPIC
 from wm_planner.messages.topic_names import SUCCESS_TOPIC as SUCCESS_TOPIC
@@ -42,6 +44,7 @@ def frames_topic(camera: str) -> str:
 
 
 SENSOR_QOS = qos_profile_sensor_data
+PARAMETER_EVENTS_QOS = qos_profile_parameter_events
 #: Nobody who needs every joint state loses one while it is busy for a moment.
 JOINTS_QOS = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
 RELIABLE_QOS = QoSProfile(depth=10)

@@ -13,10 +13,11 @@ from wm_planner.errors import BundleError, ConfigurationError
 from wm_planner.messages.arrays import unflat
 from wm_planner.messages.images import image_from_message
 from wm_planner.nodes import topics
-from wm_planner.nodes.configured import declare_config, read_config
+from wm_planner.nodes.configured import declare_config, read_config, readable_config
 from wm_planner.nodes.conversions import stages as convert
 from wm_planner.nodes.conversions.arrays import flat
 from wm_planner.nodes.conversions.images import image_to_message
+from wm_planner.nodes.live_settings import LiveSettings
 from wm_planner.nodes.mailbox import Mailbox
 from wm_planner.nodes.stage_node import StageNode
 from wm_planner.nodes.stage_service import StageService
@@ -35,13 +36,16 @@ class WorldModelNode(StageNode):
         super().__init__("world_model", **options)
         declare_config(self)
         self._stages = stages or LocalStages()
+        config = readable_config(self)
+        self._live = LiveSettings(self, {"": config.world_model.settings} if config else {})
         self._mailbox: Mailbox | None = None
         self._served: list[StageService] = []
 
     def build(self) -> None:
         config = read_config(self)
         bundle = load_bundle(config.world_model.bundle, WORLD_MODEL)
-        self._stages.world_model = open_world_model(config, bundle)
+        model = self._stages.world_model = open_world_model(config, bundle)
+        self._stages.settled["world_model"] = lambda: self._live.apply({"": model})
         self._mailbox = Mailbox("world_model")
         for kind, name, work in (
             (srv.Encode, topics.ENCODE_SERVICE, self._encode),
@@ -59,12 +63,13 @@ class WorldModelNode(StageNode):
         if self._mailbox is not None:
             self._mailbox.close()
         self._mailbox = self._stages.world_model = None
+        self._stages.settled.pop("world_model", None)
 
     # -- in the worker's thread -------------------------------------------------------------------
     def _model(self) -> WorldModel:
         if not self.is_active or self._stages.world_model is None:
             raise ConfigurationError("the world model is not active")
-        return self._stages.world_model
+        return self._live.applied("", self._stages.world_model)
 
     def _encode(self, request: Any, response: Any) -> None:
         model = self._model()

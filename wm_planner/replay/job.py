@@ -38,7 +38,7 @@ from wm_planner.types import ObservationWindow, Plan
 RESULT, BAG = "result.json", "bag"
 CLOCK_SAMPLES = 20
 OTHER_CLOCK_NS = 500_000_000  # stamps this far from the time of recording are another clock's
-FORMAT = 3  # of all that is left; what is left in another one is made again
+FORMAT = 4  # of all that is left; what is left in another one is made again
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class ReplayJob:
         seed: with the stamp of a frame it fixes all randomness of a plan.
         latency: how long planning takes.
         copy: whether the recorded topics are copied beside the plans.
+        follow_settings: whether what was set at run time counts from then on, or the configuration
+            alone.
     """
 
     bag: Path
@@ -64,6 +66,7 @@ class ReplayJob:
     seed: int = 0
     latency: LatencySettings = dataclasses.field(default_factory=LatencySettings)
     copy: bool = True
+    follow_settings: bool = True
 
     @property
     def stack_config(self) -> StackConfig:
@@ -81,8 +84,9 @@ class ReplayJob:
         found = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
         rig = find_rig(config.rig)
         robot = (rig, rig.urdf.read_text(encoding="utf-8"))
-        settings = (self.instruction, self.seed, self.latency, self.copy, FORMAT)
-        return digest([str(self.bag.resolve()), found, config, robot, manifests, settings])
+        settings = (self.instruction, self.seed, self.latency, self.copy, self.follow_settings)
+        inputs = [str(self.bag.resolve()), found, config, robot, manifests]
+        return digest([*inputs, settings, FORMAT])
 
 
 def replay_bag(job: ReplayJob) -> dict[str, Any]:
@@ -142,6 +146,7 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
             _assignments(job, run, stack),
             latency,
             job.seed,
+            job.follow_settings,
             offset_ns,
             observed,
         )
@@ -189,6 +194,7 @@ def _replay(job: ReplayJob, folder: Path) -> dict[str, Any]:
         "latency": dataclasses.asdict(job.latency),
         "seed": job.seed,
         "ends": pipeline.ends,
+        "settings": [dataclasses.asdict(change) for change in pipeline.settings.changes],
         "dropped": {**pipeline.dropped, **commands.dropped},
         "recorded": _told(match),
         "moments": moments,

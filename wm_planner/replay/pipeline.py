@@ -17,7 +17,11 @@ from wm_planner.assembly import Stack
 from wm_planner.errors import DataError
 from wm_planner.messages.arrays import to_ns
 from wm_planner.messages.plans import command_from_message
-from wm_planner.messages.topic_names import COMMAND_TOPIC, EXECUTOR_STATE_TOPIC
+from wm_planner.messages.topic_names import (
+    COMMAND_TOPIC,
+    EXECUTOR_STATE_TOPIC,
+    PARAMETER_EVENTS_TOPIC,
+)
 from wm_planner.observing.frame_checks import FrameChecks, FrameSettings
 from wm_planner.observing.joint_reader import JointReader
 from wm_planner.observing.observation_assembler import ObservationAssembler
@@ -28,6 +32,7 @@ from wm_planner.replay.latency import Latency
 from wm_planner.replay.pictures_ahead import Picture
 from wm_planner.replay.recorded_goals import RecordedGoals
 from wm_planner.replay.recorded_run import Assignment, find_topic
+from wm_planner.replay.recorded_settings import PARAMETER_EVENT, RecordedSettings
 from wm_planner.task.task_runner import Outcome, TaskRunner, TaskSettings
 from wm_planner.types import ObservationWindow, ReplanReason
 
@@ -68,12 +73,13 @@ class BagTopics:
     joint_states: str
     commands: str | None
     executor_states: str | None
+    parameter_events: str | None
 
     @property
     def all(self) -> list[str]:
         """Those that there are."""
         topics = (self.pictures, self.joint_states, self.commands, self.executor_states)
-        return [topic for topic in topics if topic is not None]
+        return [topic for topic in (*topics, self.parameter_events) if topic is not None]
 
 
 def find_topics(bag: Bag, stack: Stack) -> BagTopics:
@@ -95,7 +101,9 @@ def find_topics(bag: Bag, stack: Stack) -> BagTopics:
         )
     commands = find_topic(bag.topics, COMMAND_TOPIC, "wm_planner/msg/Command")
     executor_states = find_topic(bag.topics, EXECUTOR_STATE_TOPIC, "wm_planner/msg/ExecutorState")
-    return BagTopics(pictures, states, commands, executor_states)
+    told = bag.topics.get(PARAMETER_EVENTS_TOPIC) == PARAMETER_EVENT
+    events = PARAMETER_EVENTS_TOPIC if told else None
+    return BagTopics(pictures, states, commands, executor_states, events)
 
 
 class Pipeline:
@@ -108,12 +116,14 @@ class Pipeline:
         assignments: what is to be done, and when.
         latency: how long it takes.
         seed: of the run.
+        follow_settings: whether what was set at run time counts from then on here too.
         clock_offset_ns: what brings times of recording to the clock of the stamps.
         on_observation: called with the newest window whenever there is a new observation.
 
     Attributes:
         counts: what was dropped, by reason.
         ends: how tasks ended.
+        settings: as they are now, and what was set at run time.
     """
 
     def __init__(
@@ -124,6 +134,7 @@ class Pipeline:
         assignments: tuple[Assignment, ...],
         latency: Latency,
         seed: int,
+        follow_settings: bool = True,
         clock_offset_ns: int = 0,
         on_observation: Callable[[ObservationWindow], None] = lambda window: None,
     ) -> None:
@@ -133,7 +144,8 @@ class Pipeline:
         self._assignments, self._latency, self._seed = list(assignments), latency, seed
         self._offset_ns, self._on_observation = clock_offset_ns, on_observation
         config = stack.config
-        self._settings = replace(PATIENT, **asdict(config.replanning), **asdict(config.goals))
+        tasks = replace(PATIENT, **asdict(config.replanning), **asdict(config.goals))
+        self.settings, self._follow_settings = RecordedSettings(stack, tasks), follow_settings
         spec = stack.world_model.spec
         camera = stack.rig_description.cameras[spec.camera]
         self._checks = FrameChecks(camera, FrameSettings())
@@ -163,6 +175,8 @@ class Pipeline:
                 self._assembler.add_command(command_from_message(message, names))
             elif record.topic == self._topics.executor_states:
                 self._heed(message)
+            elif record.topic == self._topics.parameter_events and self._follow_settings:
+                self.settings.hear(message, record.log_ns)
         except DataError as error:
             self.counts[f"{record.topic}: {error}"[:200]] += 1
 
@@ -249,20 +263,21 @@ class Pipeline:
             return None
         stamp_ns = window.newest_stamp_ns
         self._limit_rounds(self._latency.rounds(stamp_ns))
-        planned = task.cycle(window, now_ns, self._settings)
+        settings = self.settings.tasks
+        planned = task.cycle(window, now_ns, settings)
         status = task.status
         if status.outcome is not None:
             self._ended(task, now_ns)
         done_ns = self._latency.done_ns(stamp_ns, now_ns, planned is not None)
         report, reason = planned if planned is not None else (None, None)
         if report is not None:
-            report = task.send(report, done_ns, self._settings)
+            report = task.send(report, done_ns, settings)
         value = np.nan if status.reading is None else status.reading.value
         return Look(stamp_ns, now_ns, done_ns, window, float(value), report, reason)
 
     def _limit_rounds(self, rounds: int | None) -> None:
         """Let rejected dreams be replaced only as often as there is time for."""
-        settings = self._stack.config.planner
+        settings = self.settings.planner
         if rounds is not None:
             most = min(settings.regeneration_rounds, rounds - 1)
             settings = replace(settings, regeneration_rounds=most)

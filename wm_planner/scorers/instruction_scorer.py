@@ -26,17 +26,20 @@ class InstructionScorerSettings:
     weight: float = setting(1.0, minimum=0.0, maximum=1000.0, help="Factor of the mean cosine.")
     frames: int = setting(3, minimum=1, maximum=100, help="Last frames of a dream to average over.")
     image_encoder: str = setting(
-        "", help="ONNX file from images (N, 3, h, w) to embeddings; empty for the bundle's head."
-    )
+        "", help="ONNX file from images (N, 3, h, w) to embeddings; empty for the bundle's head.",
+        fixed=True,
+    )  # fmt: skip
     text_embeddings: str = setting(
-        "", help="JSON file of embeddings by instruction, for image_encoder."
+        "", help="JSON file of embeddings by instruction, for image_encoder.", fixed=True
     )
     image_mean: tuple[float, ...] = setting(
-        CLIP_MEAN, minimum=0.0, maximum=1.0, help="Of red, green and blue, for image_encoder."
-    )
+        CLIP_MEAN, minimum=0.0, maximum=1.0, help="Of red, green and blue, for image_encoder.",
+        fixed=True,
+    )  # fmt: skip
     image_std: tuple[float, ...] = setting(
-        CLIP_STD, minimum=0.01, maximum=1.0, help="Of red, green and blue, for image_encoder."
-    )
+        CLIP_STD, minimum=0.01, maximum=1.0, help="Of red, green and blue, for image_encoder.",
+        fixed=True,
+    )  # fmt: skip
 
     def problems(self) -> list[str]:
         """Tell what does not go together."""

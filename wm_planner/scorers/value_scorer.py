@@ -25,6 +25,7 @@ class ValueScorerSettings:
         DREAM, choices=FUTURES,
         help="Which future: what was dreamed, or what the world model makes of its actions, which "
         "takes another dream.",
+        fixed=True,
     )  # fmt: skip
 
 

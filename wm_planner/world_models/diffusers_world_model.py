@@ -33,25 +33,29 @@ class DiffusersWorldModelSettings:
     """Which pipeline dreams, and how; `checkpoint` and `fps` have to be given."""
 
     checkpoint: str = setting(
-        "", help="Folder of the pipeline on this machine, an absolute path; ~ is the home folder."
-    )
+        "", help="Folder of the pipeline on this machine, an absolute path; ~ is the home folder.",
+        fixed=True,
+    )  # fmt: skip
     fps: float = setting(
         0.0, unit="Hz", minimum=0.0, maximum=240.0,
         help="Frames per second of its videos, from its model card; decides how fast arms move.",
+        fixed=True,
     )  # fmt: skip
     frames: int = setting(
-        0, minimum=0, maximum=1000, help="Frames of a video; 0 for what the horizon takes."
-    )
+        0, minimum=0, maximum=1000, help="Frames of a video; 0 for what the horizon takes.",
+        fixed=True,
+    )  # fmt: skip
     height: int = setting(
-        0, unit="px", minimum=0, maximum=4096, help="Of its videos; 0 for the bundle's."
+        0, unit="px", minimum=0, maximum=4096, help="Of its videos; 0 for the bundle's.", fixed=True
     )
     width: int = setting(
-        0, unit="px", minimum=0, maximum=4096, help="Of its videos; 0 for the bundle's."
+        0, unit="px", minimum=0, maximum=4096, help="Of its videos; 0 for the bundle's.", fixed=True
     )
     dreams: str = setting(
         ENCODED, choices=FRAMES,
         help="What dreams consist of: encoded frames, or the video's pictures, for inverse "
         "dynamics that reads images.",
+        fixed=True,
     )  # fmt: skip
     prompt: str = setting(INSTRUCTION, help="What it is told; {instruction} stands for the goal's.")
     inference_steps: int = setting(
@@ -60,8 +64,10 @@ class DiffusersWorldModelSettings:
     guidance_scale: float = setting(
         0.0, minimum=0.0, maximum=100.0, help="0 for the pipeline's default, 1 for no guidance."
     )
-    dtype: str = setting("bfloat16", choices=DTYPES, help="Numbers it computes with.")
-    device: str = setting("auto", choices=DEVICES, help="auto takes CUDA where torch finds it.")
+    dtype: str = setting("bfloat16", choices=DTYPES, help="Numbers it computes with.", fixed=True)
+    device: str = setting(
+        "auto", choices=DEVICES, help="auto takes CUDA where torch finds it.", fixed=True
+    )
 
     def problems(self) -> list[str]:
         """Return what is inconsistent."""

@@ -102,6 +102,13 @@ TEMPLATE = """<!doctype html>
 {% for one in result.recorded.differing %}<p class="note">At
  {{ "%.2f"|format((one.stamp_ns - result.begin_ns) * 1e-9) }} s:
  {{ one.fields.keys() | join(", ") }}.</p>{% endfor %}</details>{% endif %}{% endif %}
+{% if result.settings %}<p>Set at run time:
+{% for one in result.settings -%}
+ at {{ "%.2f"|format((one.stamp_ns - result.begin_ns) * 1e-9) }} s
+ <code>{{ one.node }} {{ one.name }}</code> to {{ one.value }}
+{%- if one.unused %} (not followed: {{ one.unused }}){% endif %}
+{{- ", " if not loop.last }}
+{%- endfor %}.</p>{% endif %}
 {{ section.plots.timeline }}
 <h3>Why candidates were rejected</h3>{{ section.plots.verdicts }}
 <p class="note">The plot has the last candidates of each cycle, as have the sentences; the first
