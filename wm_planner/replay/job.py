@@ -15,6 +15,7 @@ from wm_planner.assembly import Stack, StackConfig, assemble, load_config
 from wm_planner.errors import ConfigurationError, DataError, WmPlannerError
 from wm_planner.messages.arrays import to_ns
 from wm_planner.replay.bag import Bag
+from wm_planner.replay.bag_topics import BagTopics, find_topics
 from wm_planner.replay.digest import digest
 from wm_planner.replay.foresight import ForesightObserver
 from wm_planner.replay.latency import (
@@ -27,7 +28,7 @@ from wm_planner.replay.latency import (
 from wm_planner.replay.moments import write_moments
 from wm_planner.replay.output_bag import OutputBag
 from wm_planner.replay.pictures_ahead import with_pictures
-from wm_planner.replay.pipeline import BagTopics, Look, Pipeline, find_topics
+from wm_planner.replay.pipeline import Look, Pipeline
 from wm_planner.replay.recorded_commands import CommandListener
 from wm_planner.replay.recorded_match import RecordedMatch
 from wm_planner.replay.recorded_run import Assignment, RecordedRun, read_recorded_run
