@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Any
 
 from wm_planner.types import (
     ActionChunks,
@@ -46,10 +47,12 @@ class Filter(ABC):
     named after it: `KinematicFilterSettings`.
 
     Attributes:
+        settings: may be replaced between two plans, but for what is declared `fixed`.
         needs: of a re-simulation, which costs as much as dreaming; an instance may have its own.
         needs_goal: whether it looks at the goal; an instance may have its own.
     """
 
+    settings: Any
     needs: Need = Need.NOTHING
     needs_goal: bool = False
 

@@ -44,9 +44,15 @@ class InverseDynamicsSpec:
 
 
 class InverseDynamics(ABC):
-    """Reads hand commands off a sequence of frames."""
+    """Reads hand commands off a sequence of frames.
+
+    Attributes:
+        spec: what it expects.
+        settings: how it reads; may be replaced between two plans, but for what is `fixed`.
+    """
 
     spec: InverseDynamicsSpec
+    settings: Any
 
     @abstractmethod
     def invert(

@@ -37,7 +37,9 @@ class IdmNode(StageNode):
     def build(self) -> None:
         config = read_config(self)
         bundle = load_bundle(config.inverse_dynamics.bundle, INVERSE_DYNAMICS)
-        model = self._stages.inverse_dynamics = open_inverse_dynamics(config, bundle)
+        model = open_inverse_dynamics(config, bundle)
+        model.check(self._live.applied("", model).settings)  # as they were set by now
+        self._stages.inverse_dynamics = model
         self._stages.settled["idm"] = lambda: self._live.apply({"": model})
         self._mailbox = Mailbox("idm")
         self._served = StageService(

@@ -59,9 +59,11 @@ class Scorer(ABC):
     settings, a frozen dataclass beside it, are named after it: `ValueScorerSettings`.
 
     Attributes:
+        settings: may be replaced between two plans, but for what is declared `fixed`.
         needs: of a re-simulation, which costs as much as dreaming; an instance may have its own.
     """
 
+    settings: Any
     needs: Need = Need.NOTHING
 
     @classmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -42,9 +43,15 @@ class WorldModelSpec:
 
 
 class WorldModel(ABC):
-    """Dreams in latents."""
+    """Dreams in latents.
+
+    Attributes:
+        spec: what it expects and returns.
+        settings: how it dreams; may be replaced between two plans, but for what is `fixed`.
+    """
 
     spec: WorldModelSpec
+    settings: Any
 
     @abstractmethod
     def encode(self, frames: np.ndarray) -> np.ndarray:
