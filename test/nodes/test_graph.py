@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from painted_mujoco_rig import home_picture, lifted_picture
+from rcl_interfaces.srv import SetParametersAtomically
+from rclpy.parameter import Parameter
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
+from wm_planner.msg import PlanReport
 from wm_planner.nodes import topics
 from wm_planner.nodes.task_client import TaskClient
 from wm_planner.types import Goal
@@ -118,6 +121,44 @@ def test_that_other_processes_see_and_set_parameters(graph):
     assert "start_jump" in seen["out_of_range"]
 
 
+def test_that_no_plan_is_made_by_half_of_a_change_however_often_something_is_changed(graph):
+    """Two limits that are set together, to and fro a hundred times a second as the arms move."""
+    go_home(graph)
+    began, (thread, results) = begin_endless_task(graph)
+    reports: list[PlanReport] = []
+    args = (PlanReport, topics.REPORT_TOPIC, reports.append, topics.RELIABLE_QOS)
+    ear = graph.node.create_subscription(*args)
+    setter = graph.node.create_client(SetParametersAtomically, "/filter/set_parameters_atomically")
+    assert setter.wait_for_service(10.0)
+
+    def put(start_jump: float, joint_overshoot: float):
+        values = {"start_jump": start_jump, "joint_overshoot": joint_overshoot}
+        named = [Parameter(f"kinematic.{name}", value=value) for name, value in values.items()]
+        request = SetParametersAtomically.Request(parameters=[p.to_parameter_msg() for p in named])
+        return setter.call_async(request)
+
+    pairs = [(1.1, 0.02), (1.0, 0.0)]
+    answers = []
+    until = time.monotonic() + 5.0
+    while time.monotonic() < until:
+        # A service keeps ten questions and drops what comes beyond.
+        if sum(not answer.done() for answer in answers[-8:]) < 6:
+            answers += [put(*pair) for pair in pairs]
+        time.sleep(0.02)
+    wait_for(lambda: all(answer.done() for answer in answers), 20, "answers")
+    assert all(answer.result().result.successful for answer in answers)
+    assert graph.ears.moved_since(began) > STILL
+    assert graph.ears.state_after(began, STOPPED, ESTOPPED) is None
+    limits = [{verdict.reason: verdict.limit for verdict in one.verdicts} for one in reports]
+    assert len(limits) > 5
+    assert {(one["START_STATE"], one["JOINT_POSITION"]) for one in limits} == set(pairs)
+    graph.client.cancel()
+    thread.join(20.0)
+    assert results, "the cancelled task did not end"
+    graph.node.destroy_client(setter)
+    graph.node.destroy_subscription(ear)
+
+
 def test_that_a_second_client_is_refused_and_a_cancel_ends_the_first(graph):
     go_home(graph)
     _, (thread, results) = begin_endless_task(graph)
@@ -137,7 +178,6 @@ def test_that_a_second_client_is_refused_and_a_cancel_ends_the_first(graph):
 @pytest.mark.parametrize("qualities", [topics.LATCHED_QOS, 10, topics.SENSOR_QOS])
 def test_that_the_emergency_stop_silences_everything_until_a_reset(graph, qualities):
     go_home(graph)
-    graph.client._cancelled.clear()
     _, (thread, results) = begin_endless_task(graph)
     button = graph.node.create_publisher(Bool, "/emergency_stop", qualities)
     begun = time.time()
@@ -172,7 +212,6 @@ def test_that_the_emergency_stop_silences_everything_until_a_reset(graph, qualit
 
 def test_that_kill_9_of_the_planner_stops_the_arms_and_the_task_goes_on(graph):
     go_home(graph)
-    graph.client._cancelled.clear()
     began, (thread, results) = begin_endless_task(graph, timeout_s=45.0)
     kept = graph.supervisor.keeper.kept["planner_process"]
     wait_for(lambda: graph.ears.moved_since(began) > STILL, 10, "the arms to be in motion")

@@ -69,7 +69,10 @@ class TaskClient:
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
-        """Ask for the end of the running task; the result says CANCELED."""
+        """Ask for the end of the running task, or of the next one where none is running.
+
+        Its result says CANCELED.
+        """
         self._cancelled.set()
         if self._handle is not None:
             self._handle.cancel_goal_async()
@@ -89,6 +92,18 @@ class TaskClient:
             goal_timeouts_s: of one attempt at each goal, s, 0 for none of its own; may be empty.
             on_feedback: called with each feedback message.
         """
+        try:
+            return self._run(goals, timeout_s, goal_timeouts_s, on_feedback)
+        finally:
+            self._cancelled.clear()  # of this task, not of those to come
+
+    def _run(
+        self,
+        goals: Sequence[Goal],
+        timeout_s: float,
+        goal_timeouts_s: Sequence[float],
+        on_feedback: Callable[[Any], None],
+    ) -> TaskOutcome:
         spent_s, reached = 0.0, 0
         for attempt in range(1, ATTEMPTS + 1):
             asked = ExecuteTask.Goal(
