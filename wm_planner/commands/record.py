@@ -1,7 +1,8 @@
 """Record the running graph into a bag (rosbag2, mcap) that can be replayed and imported.
 
 What is recorded: the cameras that the rig requires with their CameraInfo, joint states,
-trajectories sent to the arms, plans, reports, set points, states of the executor, and tasks.
+trajectories sent to the arms, plans, reports, set points, states of the executor, tasks, and
+parameters that are set meanwhile.
 Ctrl-C finishes the bag, and so does a disk that is nearly full (exit code 2). The exit code is 1
 where joints or a camera were never heard.
 """
