@@ -52,7 +52,7 @@ def tuned(tmp_path_factory) -> Path:
         event("/planner", candidates=5),
         event("/arm/filter", **{"kinematic.ik_position_error": 1e-9}),
         event("/somebody", candidates=9),
-        event("/planner", new={"execute_steps": 1}, task_timeout=3.0),
+        event("/planner", task_timeout=3.0),
         event("/world_model", guidance_outcome=99.0),
         event("/planner", unheard_of=1),
     )
@@ -75,6 +75,41 @@ def test_what_was_set_counts_from_then_on(tmp_path, job, tuned):
         ("planner", "unheard_of", True),
     ]
     assert "guidance_outcome is 99.0, expected at most 10.0" in followed["settings"][3]["unused"]
+
+
+def test_what_nodes_had_when_they_were_first_heard_of_counts_from_the_begin(tmp_path, job):
+    told = {"candidates": 4, "slowdown_cost": 1.0, "use_sim_time": True, "regeneration_time": 0.5}
+    events = (
+        event("/planner", new=told),
+        event("/filter", new={"kinematic.start_jump": 0.9, "kinematic.unheard_of": 1.0}),
+        event("/somebody", new={"candidates": 7}),
+        event("/planner", candidates=5),
+        event("/planner", new={"candidates": 6}),  # as after a restart
+    )
+    bag = write_bag(tmp_path / "bag", set_at_run_time(*events))
+    result = replay_bag(replace(job, bag=bag, folder=tmp_path / "out"))
+    counts = [cycle["candidates"] for cycle in result["cycles"]]
+    assert counts == [4, 4, 4, 6, 6]
+    told = [(one["stamp_ns"] > 0, one["name"], one["value"]) for one in result["settings"]]
+    assert told == [
+        (False, "candidates", 4),
+        (False, "kinematic.start_jump", 0.9),
+        (True, "candidates", 5),
+        (True, "candidates", 6),
+    ]
+
+
+def test_what_is_read_only_once_is_the_configurations(tmp_path, config, job):
+    text = config.read_text().replace("{kinematic: {}}", "{kinematic: {}, dtw: {consensus: true}}")
+    other = config.with_name("with_dtw.yaml")
+    other.write_text(text)
+    events = event("/filter", new={"dtw.band": 5, "dtw.consensus_limit": 0.5})
+    bag = write_bag(tmp_path / "bag", set_at_run_time(events))
+    result = replay_bag(replace(job, bag=bag, config=other, folder=tmp_path / "out"))
+    assert {one["name"]: one["unused"] for one in result["settings"]} == {
+        "dtw.band": "it is read only once, so the configuration has to say it",
+        "dtw.consensus_limit": "",
+    }
 
 
 def test_the_configuration_alone_may_count(tmp_path, job, result, tuned):

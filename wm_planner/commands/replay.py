@@ -57,9 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--settings",
         choices=("recorded", "configured"),
-        default="recorded",
-        help="parameters that were set while the bag was recorded: set them at the same moments "
-        "here (recorded), or go by the configuration alone (configured)",
+        help="of models, filters, scorers and planner: as the bag says they were and were changed "
+        "(recorded), or as configured (configured; the default with --config or --against)",
     )
     parser.add_argument("--no-copy", action="store_true", help="leave recorded topics out of DIR")
 
@@ -74,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.workers is None and args.ray_address is None:
         args.workers = 1
+    if args.settings is None:
+        args.settings = "configured" if args.config or args.against else "recorded"
     if args.workers is not None and args.workers < 1:
         raise ConfigurationError(f"workers: got {args.workers}, expected at least 1")
     names = [telling_name(bag, args.bags) for bag in args.bags]
@@ -174,6 +175,13 @@ def _tell(out: Path, report: dict[str, Any], failed: list[Result]) -> None:
         print(
             f"{result['bag']}: {result['plans']} plans in {result['planning_cycles']} cycles{same}"
         )
+        followed = [one for one in result["settings"] if not one["unused"]]
+        if followed:
+            begun = sum(not one["stamp_ns"] for one in followed)
+            print(
+                f"{result['bag']}: as recorded, {begun} settings unlike the configuration's, "
+                f"{len(followed) - begun} changes of settings on the way (--settings)"
+            )
     if "comparison" in report:
         found = report["comparison"]
         for side, reasons in found["flips"].items():

@@ -8,3 +8,5 @@ EXECUTOR_STATE_TOPIC = "executor/state"
 SUCCESS_TOPIC = "rig/success"
 #: Of ROS itself: what was set at run time, of all nodes.
 PARAMETER_EVENTS_TOPIC = "/parameter_events"
+#: Nodes whose parameters decide what is planned, and which a replay stands for.
+PLANNING_NODES = ("planner", "world_model", "idm", "filter")

@@ -20,6 +20,7 @@ from trajectory_msgs.msg import JointTrajectory
 from wm_planner import msg
 from wm_planner.nodes import topics
 from wm_planner.nodes.bag_file import BagFile
+from wm_planner.nodes.parameter_snapshot import ParameterSnapshot
 from wm_planner.robot.rig_description import RigDescription
 
 
@@ -71,10 +72,11 @@ class Recorder(Node):
         self._lock = threading.Lock()  # callbacks and `close` come from different threads
         self._bag, self._open = BagFile(folder), True
         self._problem = ""
+        connections: dict[str, Any] = {}
         group = MutuallyExclusiveCallbackGroup()
         for topic, (kind, quality) in recorded_topics(rig, compressed).items():
             name = "/".join((kind.__module__.split(".")[0], "msg", kind.__name__))
-            connection = self._bag.add_topic(topic, name)
+            connection = connections[topic] = self._bag.add_topic(topic, name)
             self.create_subscription(
                 kind,
                 topic,
@@ -83,6 +85,9 @@ class Recorder(Node):
                 callback_group=group,
                 raw=True,
             )
+        # What was set before the recording begins is in no event that it hears.
+        events = connections[topics.PARAMETER_EVENTS_TOPIC]
+        ParameterSnapshot(self, topics.PLANNING_NODES, partial(self._write, events))
 
     @property
     def problem(self) -> str:

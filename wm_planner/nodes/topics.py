@@ -20,6 +20,7 @@ from wm_planner.messages.topic_names import COMMAND_TOPIC as COMMAND_TOPIC
 from wm_planner.messages.topic_names import EXECUTOR_STATE_TOPIC as EXECUTOR_STATE_TOPIC
 from wm_planner.messages.topic_names import PARAMETER_EVENTS_TOPIC as PARAMETER_EVENTS_TOPIC
 from wm_planner.messages.topic_names import PLAN_TOPIC as PLAN_TOPIC
+from wm_planner.messages.topic_names import PLANNING_NODES as PLANNING_NODES
 from wm_planner.messages.topic_names import REPORT_TOPIC as REPORT_TOPIC
 from wm_planner.messages.topic_names import SUCCESS_TOPIC as SUCCESS_TOPIC
 from wm_planner.messages.topic_names import TASK_PROGRESS_TOPIC as TASK_PROGRESS_TOPIC

@@ -55,8 +55,8 @@ class ReplayJob:
         seed: with the stamp of a frame it fixes all randomness of a plan.
         latency: how long planning takes.
         copy: whether the recorded topics are copied beside the plans.
-        follow_settings: whether what was set at run time counts from then on, or the configuration
-            alone.
+        follow_settings: whether settings are those of the recording, also what was set meanwhile,
+            or those of the configuration.
     """
 
     bag: Path

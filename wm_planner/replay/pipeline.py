@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -70,14 +71,14 @@ class Pipeline:
         assignments: what is to be done, and when.
         latency: how long it takes.
         seed: of the run.
-        follow_settings: whether what was set at run time counts from then on here too.
+        follow_settings: whether settings are those of the recording, also what was set meanwhile.
         clock_offset_ns: what brings times of recording to the clock of the stamps.
         on_observation: called with the newest window whenever there is a new observation.
 
     Attributes:
         counts: what was dropped, by reason.
         ends: how tasks ended.
-        settings: as they are now, and what was set at run time.
+        settings: as they are now, and what differed from the configuration.
     """
 
     def __init__(
@@ -100,6 +101,8 @@ class Pipeline:
         config = stack.config
         tasks = replace(PATIENT, **asdict(config.replanning), **asdict(config.goals))
         self.settings, self._follow_settings = RecordedSettings(stack, tasks), follow_settings
+        if follow_settings and topics.parameter_events is not None:
+            self.settings.begin(self._readable(topics.parameter_events))
         spec = stack.world_model.spec
         camera = stack.rig_description.cameras[spec.camera]
         self._checks = FrameChecks(camera, FrameSettings())
@@ -149,6 +152,12 @@ class Pipeline:
     def most_dropped(self) -> list[tuple[str, int]]:
         """The commonest reasons of `dropped`."""
         return Counter(self.dropped).most_common(TOLD)
+
+    def _readable(self, topic: str) -> Iterator[Any]:
+        """All messages of a topic; damaged ones are counted where they come in turn."""
+        for record in self._bag.records([topic]):
+            with suppress(DataError):
+                yield self._bag.unpack(record)
 
     def _see(self, stamp_ns: int, image: np.ndarray, now_ns: int) -> Iterator[Look]:
         if self._checks.problem(stamp_ns, now_ns, *image.shape[:2]):

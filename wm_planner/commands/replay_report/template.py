@@ -102,9 +102,10 @@ TEMPLATE = """<!doctype html>
 {% for one in result.recorded.differing %}<p class="note">At
  {{ "%.2f"|format((one.stamp_ns - result.begin_ns) * 1e-9) }} s:
  {{ one.fields.keys() | join(", ") }}.</p>{% endfor %}</details>{% endif %}{% endif %}
-{% if result.settings %}<p>Set at run time:
+{% if result.settings %}<p>Settings as recorded, unlike the configuration:
 {% for one in result.settings -%}
- at {{ "%.2f"|format((one.stamp_ns - result.begin_ns) * 1e-9) }} s
+{% if one.stamp_ns %} from
+ {{ "%.2f"|format((one.stamp_ns - result.begin_ns) * 1e-9) }} s on{% endif %}
  <code>{{ one.node }} {{ one.name }}</code> to {{ one.value }}
 {%- if one.unused %} (not followed: {{ one.unused }}){% endif %}
 {{- ", " if not loop.last }}
