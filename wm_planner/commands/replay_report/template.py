@@ -106,7 +106,7 @@ TEMPLATE = """<!doctype html>
 {% for one in result.settings -%}
 {% if one.stamp_ns %} from
  {{ "%.2f"|format((one.stamp_ns - result.begin_ns) * 1e-9) }} s on{% endif %}
- <code>{{ one.node }} {{ one.name }}</code> to {{ one.value }}
+ <code>{{ one.node }} {{ one.name }}</code> {{ one.value }}
 {%- if one.unused %} (not followed: {{ one.unused }}){% endif %}
 {{- ", " if not loop.last }}
 {%- endfor %}.</p>{% endif %}
