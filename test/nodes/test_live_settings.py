@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from wm_planner.errors import BundleError
 from wm_planner.filters.dtw_filter import DtwFilterSettings
-from wm_planner.nodes.graph_session import ros_context
 from wm_planner.nodes.live_settings import LiveSettings
 from wm_planner.nodes.stages import LocalStages
 from wm_planner.scorers.value_scorer import ValueScorer, ValueScorerSettings
@@ -24,19 +21,6 @@ class Part:
     """Something that goes by settings."""
 
     settings: Any
-
-
-@pytest.fixture(scope="module")
-def context():
-    with ros_context() as made:
-        yield made
-
-
-@pytest.fixture
-def node(context):
-    made = Node(f"live_{time.monotonic_ns()}", context=context)
-    yield made
-    made.destroy_node()
 
 
 def put(node: Node, name: str, value: object):

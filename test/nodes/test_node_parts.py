@@ -13,26 +13,12 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from wm_planner.errors import BundleError, ConfigurationError
-from wm_planner.nodes.graph_session import ros_context
 from wm_planner.nodes.heartbeat import HeartbeatWatch
 from wm_planner.nodes.parameters import Parameters
 from wm_planner.nodes.stage_node import StageNode
 from wm_planner.observing.known_view import ViewSettings
 from wm_planner.planner import PlannerSettings
 from wm_planner.task.task_runner import TaskSettings
-
-
-@pytest.fixture(scope="module")
-def context():
-    with ros_context() as made:
-        yield made
-
-
-@pytest.fixture
-def node(context):
-    made = Node(f"parameters_{time.monotonic_ns()}", context=context)
-    yield made
-    made.destroy_node()
 
 
 def changes(**values: object) -> list[Parameter]:

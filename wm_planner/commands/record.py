@@ -2,7 +2,7 @@
 
 What is recorded: the cameras that the rig requires with their CameraInfo, joint states,
 trajectories sent to the arms, plans, reports, set points, states of the executor, tasks, and
-parameters that are set meanwhile.
+parameters of planner and models: as they are, and what is set meanwhile.
 Ctrl-C finishes the bag, and so does a disk that is nearly full (exit code 2). The exit code is 1
 where joints or a camera were never heard.
 """
