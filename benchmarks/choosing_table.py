@@ -163,9 +163,11 @@ def plot(done: Results, tasks: list[str]) -> Figure:
     figure = Figure(figsize=(2.6 * len(tasks) + 1.2, 2.4 * len(kinds) + 0.8), layout="constrained")
     grid = figure.subplots(len(kinds), len(tasks), squeeze=False, sharey=True)
     curves: dict[tuple[str, str, str], list[tuple[int, np.ndarray]]] = defaultdict(list)
+    # One dream leaves no choice: it begins every curve.
+    measured = [name for name in CHOICES if any(choice == name for *_, choice in done)]
     for (task, kind, count, choice), results in done.items():
         found = (count, np.array([result.success for result in results]))
-        for name in CHOICES if count == 1 else (choice,):
+        for name in measured if count == 1 else (choice,):
             curves[task, kind, name].append(found)
     for (row, kind), (column, task) in itertools.product(enumerate(kinds), enumerate(tasks)):
         axes = grid[row, column]
