@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise DataError(f"{args.out} could not be written: {error.strerror}") from error
     failed = [result for result in named if "error" in result]
-    _tell(args.out, report, failed)
+    _tell(args.out, report, failed, args.latency)
     different = bool(against) and not report["comparison"]["same"]
     return EXIT_DIFFERENT if failed or different else 0
 
@@ -160,7 +160,7 @@ def _absolute(rig: str) -> str:
     return str(Path(rig).absolute()) if rig.endswith((".yaml", ".yml")) else rig
 
 
-def _tell(out: Path, report: dict[str, Any], failed: list[Result]) -> None:
+def _tell(out: Path, report: dict[str, Any], failed: list[Result], latency: str) -> None:
     for result in failed:
         print(f"failed: {result['bag']}: {result['error']}")
     for result in report["bags"]:
@@ -170,6 +170,8 @@ def _tell(out: Path, report: dict[str, Any], failed: list[Result]) -> None:
         same = ""
         if recorded["compared"]:
             same = f", {recorded['identical']} of {recorded['compared']} as recorded to the bit"
+            if recorded["identical"] < recorded["compared"] and latency != "recorded":
+                same += " (with --latency recorded plans take as long as they took)"
         if recorded["other_model"]:
             same += " (recorded with another world model)"
         print(
