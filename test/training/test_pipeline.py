@@ -130,7 +130,7 @@ def test_a_warm_start_takes_over_every_weight_that_matters(finished, tmp_path, s
     assert again.vocabulary == ("a", "cube", "lift")
     for stage in filter(again.start.holds, GRAPHS):
         model = again.fresh(stage)
-        again.start.load_into(model, stage, again.vocabulary, again.settings.rig)
+        again.start.load_into(model, stage, again.vocabulary, TINY.rig, TINY.channels)
         new = dict(model.named_parameters())
         shipping = {"inverse_dynamics": "inverse_dynamics_on_dreams"}.get(stage, stage)
         for name, value in finished.load(shipping).named_parameters():
@@ -159,7 +159,7 @@ def test_a_warm_start_for_another_rig_keeps_the_statistics_of_its_own_recordings
             model = finished.fresh(stage)
             for name in names:
                 model.get_buffer(name).fill_(7)
-            start.load_into(model, stage, finished.vocabulary, rig)
+            start.load_into(model, stage, finished.vocabulary, rig, TINY.channels)
             assert [bool(model.get_buffer(n).eq(7).all()) for n in names] == [kept] * 2, stage
 
 
@@ -169,7 +169,8 @@ def test_a_warm_start_with_a_longer_future_dreams_the_same_as_far_as_both_reach(
     assert isinstance(old, Denoiser)
     settings = dataclasses.replace(old.settings, horizon=TINY.horizon + 3)
     longer = Denoiser(settings, torch.zeros(20), torch.ones(20)).eval()
-    WarmStart(finished.folder).load_into(longer, "denoiser", finished.vocabulary, TINY.rig)
+    start = WarmStart(finished.folder)
+    start.load_into(longer, "denoiser", finished.vocabulary, TINY.rig, TINY.channels)
     frame, future = (settings.tokens, settings.channels), (2, settings.horizon)
     steps = torch.randn(*future, *frame), torch.rand(future)
     targets = torch.randn(*future, 20), torch.ones(future)
@@ -189,7 +190,8 @@ def test_a_warm_start_refuses_other_folders_and_other_architectures(finished, tm
         WarmStart(tmp_path)
     wide = Run(tmp_path / "wide", dataclasses.replace(TINY, channels=8), source)
     with pytest.raises(DataError, match="no weight of its value fits"):
-        WarmStart(finished.folder).load_into(torch.nn.Linear(2, 2), "value", wide.vocabulary, "any")
+        start = WarmStart(finished.folder)
+        start.load_into(torch.nn.Linear(2, 2), "value", wide.vocabulary, "any", 8)
 
 
 def test_a_fresh_weights_control_finds_enough_weights(finished, tmp_path, source):

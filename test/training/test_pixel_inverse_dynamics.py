@@ -197,7 +197,7 @@ def test_fine_tuning_begins_with_its_weights(finished, bundles, shipped):
     assert start.holds("inverse_dynamics") != shipped  # a bundle has one of the two
     torch.manual_seed(7)
     model = finished.fresh("pixel_inverse_dynamics")
-    start.load_into(model, "pixel_inverse_dynamics", finished.vocabulary, start.rig)
+    start.load_into(model, "pixel_inverse_dynamics", finished.vocabulary, start.rig, 32)
     expected = finished.load_inverse_dynamics()
     assert any(expected.get_buffer(name).any() for name in CALIBRATED)
     assert not any(model.get_buffer(name).any() for name in CALIBRATED)  # to be fitted anew

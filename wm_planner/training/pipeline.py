@@ -149,7 +149,8 @@ class Run:
         build: Callable[[], tuple[nn.Module, LossFunction]] = getattr(self, f"_{stage}")
         model, loss = build()
         if self.start and self.start.holds(stage):
-            self.start.load_into(model, stage, self.vocabulary, self.settings.rig)
+            s = self.settings
+            self.start.load_into(model, stage, self.vocabulary, s.rig, s.channels)
         return model.to(self.device), loss
 
     def load(self, stage: str) -> nn.Module:
@@ -209,7 +210,14 @@ class Run:
             self.source, self.settings.autoencoder_batch, objects_from=0.0 if self.start else 0.2,
             anywhere_share=self.settings.autoencoder_anywhere_share,
         )  # fmt: skip
-        return self.networks.autoencoder(), loss
+        model = self.networks.autoencoder()
+        if self.settings.autoencoder_keep:
+            if self.start is None:
+                raise ConfigurationError(
+                    "autoencoder_keep is true, which keeps the encoder of --start-from: name one"
+                )
+            model.keep_encoder()
+        return model, loss
 
     def _denoiser(self) -> tuple[nn.Module, LossFunction]:
         s = self.settings

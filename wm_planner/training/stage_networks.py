@@ -38,7 +38,7 @@ class StageNetworks:
         height, width = self.source.frames.shape[1:3]
         sizes = AutoencoderSettings(
             height=height, width=width, channels=self.settings.channels,
-            objects=self.source.object_position.shape[1],
+            fine=self.settings.fine_channels, objects=self.source.object_position.shape[1],
         )  # fmt: skip
         return build_autoencoder(self.source, sizes, self.settings.seed)
 

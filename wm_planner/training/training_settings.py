@@ -22,6 +22,10 @@ class TrainingSettings:
     context_frames: int = setting(2, minimum=1, maximum=8, help="observed frames per dream")
     horizon: int = setting(12, minimum=2, maximum=32, help="dreamed frames")
     channels: int = setting(32, minimum=4, maximum=128, help="channels of a latent token")
+    fine_channels: int = setting(
+        0, minimum=0, maximum=64,
+        help="of these channels: made by a deeper encoder, which looks closer",
+    )  # fmt: skip
     width: int = setting(192, minimum=32, maximum=2048, help="width of the denoiser")
     layers: int = setting(6, minimum=1, maximum=48, help="layers of the denoiser")
     denoiser_token: str = setting(
@@ -85,6 +89,10 @@ class TrainingSettings:
     autoencoder_anywhere_share: float = setting(
         0.0, minimum=0.0, maximum=1.0,
         help="of the autoencoder's frames: play and stills, on top of what falls to them anyway",
+    )  # fmt: skip
+    autoencoder_keep: bool = setting(
+        False, help="leave the encoder of --start-from as it is: only fine channels are trained, "
+        "and what decodes",
     )  # fmt: skip
     denoiser_batch: int = setting(64, minimum=1, maximum=10**5, help="windows a step")
     value_batch: int = setting(512, minimum=1, maximum=10**5, help="frames a step")

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from wm_planner.bundle import INVERSE_DYNAMICS, OPTIONAL_GRAPHS, WORLD_MODEL, load_bundle
 from wm_planner.errors import DataError
+from wm_planner.training.more_channels import with_more_channels
 from wm_planner.training.networks.autoencoder import NORM_EPSILON
 from wm_planner.training.networks.inverse_dynamics import CALIBRATED
 from wm_planner.training.onnx_export import BUFFER, TRANSPOSED
@@ -35,6 +36,9 @@ GRAPHS = {
     "inverse_dynamics": (INVERSE_DYNAMICS, ("inverse_dynamics",)),
     "pixel_inverse_dynamics": (INVERSE_DYNAMICS, ("backbone", "inverse_dynamics")),
 }
+
+NORMS = {"norm": "encoder.11.weight", "fine.norm": "fine.layers.21.weight"}
+"""The autoencoder's normalisations and the layers that they follow."""
 
 PLACES = {"place", "frame_place"}
 """Weights with a row for each frame of a window."""
@@ -96,7 +100,7 @@ class WarmStart:
         return load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).manifest.rig
 
     def load_into(
-        self, model: nn.Module, stage: str, vocabulary: tuple[str, ...], rig: str
+        self, model: nn.Module, stage: str, vocabulary: tuple[str, ...], rig: str, channels: int
     ) -> None:
         """Copy what fits.
 
@@ -108,6 +112,7 @@ class WarmStart:
             stage: one of `GRAPHS`.
             vocabulary: the model's words; known ones keep their weights, new ones start fresh.
             rig: whose recordings the model will be trained on.
+            channels: of its latents; where they are more, it begins as it was with fewer.
 
         Raises:
             DataError: nothing fits, so the folder holds another architecture.
@@ -118,6 +123,8 @@ class WarmStart:
             weights = {k: v for k, v in weights.items() if k not in statistics}
         # Certainty is fitted after training: a likelihood under an old fit would drown all else.
         weights = {name: value for name, value in weights.items() if name not in CALIBRATED}
+        if channels > self.channels:
+            weights = with_more_channels(weights, own, self.channels, channels)
         fitting = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
         if not fitting:
             raise DataError(f"{self.folder}: no weight of its {stage} fits this configuration")
@@ -179,6 +186,13 @@ class WarmStart:
         return weights
 
     @property
+    def channels(self) -> int:
+        """Channels of a latent token."""
+        if self._is_run:
+            return int(json.loads((self.folder / "run.json").read_text())["settings"]["channels"])
+        return load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).manifest.latent_shape[-1]
+
+    @property
     def _is_run(self) -> bool:
         return (self.folder / "run.json").exists()
 
@@ -205,7 +219,9 @@ class WarmStart:
         if stage == "autoencoder":
             # Exporting folds the normalisation into the layer before it. What is left changes
             # nothing, to the bit: an encoder that is kept is exported as it was.
-            channels = weights["decoder.0.weight"].shape[1]
-            weights["norm.running_mean"] = torch.zeros(channels)
-            weights["norm.running_var"] = torch.full((channels,), 1 - NORM_EPSILON)
+            for norm, before in NORMS.items():
+                if before in weights:
+                    channels = len(weights[before])
+                    weights[f"{norm}.running_mean"] = torch.zeros(channels)
+                    weights[f"{norm}.running_var"] = torch.full((channels,), 1 - NORM_EPSILON)
         return weights

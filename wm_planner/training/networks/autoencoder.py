@@ -19,11 +19,17 @@ NORM_EPSILON = 1e-5  # added to the latents' variance
 
 @dataclass(frozen=True)
 class AutoencoderSettings:
-    """Sizes of the autoencoder; images must be divisible by 32."""
+    """Sizes of the autoencoder; images must be divisible by 32.
+
+    Attributes:
+        channels: of a latent token.
+        fine: of these, the last ones: made by a `FineEncoder`, which takes three times as long.
+    """
 
     height: int = 96
     width: int = 128
     channels: int = 32
+    fine: int = 0
     narrow: int = 64
     wide: int = 128
     objects: int = 5
@@ -82,9 +88,11 @@ class Autoencoder(nn.Module):
             nn.Conv2d(s.narrow, s.wide, 3, 2, 1), Place(s.wide, 2 * rows, 2 * columns), nn.ReLU(),
             Residual(s.wide), Residual(s.wide),
             nn.Conv2d(s.wide, wider, 3, 2, 1), Residual(wider),
-            nn.Conv2d(wider, s.channels, 1),
+            nn.Conv2d(wider, s.channels - s.fine, 1),
         )  # fmt: skip
-        self.norm = nn.BatchNorm2d(s.channels, NORM_EPSILON, affine=False, momentum=0.02)
+        self.norm = _norm(s.channels - s.fine)
+        self.fine = FineEncoder(s.fine, rows, columns) if s.fine else None
+        self._keeps_encoder = False
         self.decoder = nn.Sequential(
             nn.Conv2d(s.channels, wider, 1), Place(wider, rows, columns), Residual(wider),
             nn.Conv2d(wider, 4 * s.wide, 1), nn.PixelShuffle(2),
@@ -105,8 +113,11 @@ class Autoencoder(nn.Module):
         """Images (N, h, w, 3) uint8 to latents (N, tokens, channels)."""
         x = image.permute(0, 3, 1, 2).to(self.mean_patches.dtype)
         x = nn.functional.pixel_unshuffle((x - 110) / 64, 4) - self.mean_patches
-        x = self.encoder(x.contiguous(memory_format=torch.channels_last))
-        return self.norm(x.float()).flatten(2).transpose(1, 2)
+        x = x.contiguous(memory_format=torch.channels_last)
+        latent = self.norm(self.encoder(x).float())
+        if self.fine is not None:
+            latent = torch.cat([latent, self.fine(x)], 1)
+        return latent.flatten(2).transpose(1, 2)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Latents (N, tokens, channels) to images (N, 3, h, w), float, (value - 110) / 64."""
@@ -122,10 +133,52 @@ class Autoencoder(nn.Module):
         image = self.decode(latent) * 64 + 110
         return image.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
+    def keep_encoder(self) -> None:
+        """Train the fine channels and all that reads latents, but not the encoder beside them."""
+        self._keeps_encoder = True
+        self.encoder.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Autoencoder:
+        """As of any module, but that a normalisation which is kept does not look at batches."""
+        super().train(mode)
+        if self._keeps_encoder:
+            self.norm.eval()
+        return self
+
     def read(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Packed hand poses (N, 20), normalised, and object positions (N, M, 3), in 0.1 m."""
         flat = latent.flatten(1)
         return self.pose_head(flat), self.object_head(flat).unflatten(1, (-1, 3))
+
+
+class FineEncoder(nn.Module):
+    """Further channels for the same tokens, from layers that look at 4x4 px before they stride.
+
+    What the hands' rotation and a small object's place are told by is a pixel or two.
+    """
+
+    def __init__(self, channels: int, rows: int, columns: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(48, 48, 1), Place(48, 8 * rows, 8 * columns), Residual(48), Residual(48),
+            nn.Conv2d(48, 96, 3, 2, 1), Place(96, 4 * rows, 4 * columns), nn.ReLU(),
+            Residual(96), Residual(96), Residual(96),
+            nn.Conv2d(96, 128, 3, 2, 1), Place(128, 2 * rows, 2 * columns), nn.ReLU(),
+            Residual(128), Residual(128), Residual(128),
+            nn.Conv2d(128, 256, 3, 2, 1), Place(256, rows, columns), nn.ReLU(),
+            Residual(256), Residual(256),
+            nn.Conv2d(256, channels, 1),
+        )  # fmt: skip
+        self.norm = _norm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Patches (N, 48, h / 4, w / 4) to channels (N, channels, rows, columns)."""
+        normed: Tensor = self.norm(self.layers(x).float())
+        return normed
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, NORM_EPSILON, affine=False, momentum=0.02)
 
 
 def _head(inputs: int, outputs: int) -> nn.Sequential:
