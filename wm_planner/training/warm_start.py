@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from wm_planner.bundle import INVERSE_DYNAMICS, OPTIONAL_GRAPHS, WORLD_MODEL, load_bundle
 from wm_planner.errors import DataError
-from wm_planner.training.more_channels import with_more_channels
 from wm_planner.training.networks.autoencoder import NORM_EPSILON
 from wm_planner.training.networks.inverse_dynamics import CALIBRATED
 from wm_planner.training.onnx_export import BUFFER, TRANSPOSED
+from wm_planner.training.other_channels import with_other_channels
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class WarmStart:
             stage: one of `GRAPHS`.
             vocabulary: the model's words; known ones keep their weights, new ones start fresh.
             rig: whose recordings the model will be trained on.
-            channels: of its latents; where they are more, it begins as it was with fewer.
+            channels: of its latents. Further ones count for nothing at first.
 
         Raises:
             DataError: nothing fits, so the folder holds another architecture.
@@ -123,8 +123,8 @@ class WarmStart:
             weights = {k: v for k, v in weights.items() if k not in statistics}
         # Certainty is fitted after training: a likelihood under an old fit would drown all else.
         weights = {name: value for name, value in weights.items() if name not in CALIBRATED}
-        if channels > self.channels:
-            weights = with_more_channels(weights, own, self.channels, channels)
+        if channels != self.channels:
+            weights = with_other_channels(weights, own, self.channels, channels)
         fitting = {k: v for k, v in weights.items() if k in own and own[k].shape == v.shape}
         if not fitting:
             raise DataError(f"{self.folder}: no weight of its {stage} fits this configuration")

@@ -1,8 +1,8 @@
-"""Weights of a model whose latents have fewer channels, as a model with more begins.
+"""Weights of a model whose latents have other channels, as a model with more or fewer begins.
 
-The channels that were there come first and are read as before; the further ones count for nothing
-until they are trained. So a latent that is too small can be enlarged without training all that was
-trained on it anew.
+The channels that were there come first and are read as before; further ones count for nothing until
+they are trained. So a latent that is too small can be enlarged without training all that was
+trained on it anew. Of fewer channels the first are kept; fine ones are the last.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ LATENTS = {
 others for something else."""
 
 
-def with_more_channels(
+def with_other_channels(
     weights: Mapping[str, Tensor], own: Mapping[str, Tensor], before: int, now: int
 ) -> dict[str, Tensor]:
-    """Make room for further channels in every weight that reads or makes latents.
+    """Make room for further channels, or leave some out, in all that reads or makes latents.
 
     Args:
         weights: of the earlier model, by name.
@@ -34,7 +34,7 @@ def with_more_channels(
     Returns:
         All weights; those that have nothing to do with latents as they were.
     """
-    grown = dict(weights)
+    grown, kept = dict(weights), min(before, now)
     for name in LATENTS & weights.keys() & own.keys():
         old, fresh = weights[name], own[name]
         wider = [n for n in range(old.dim()) if old.shape[n] != fresh.shape[n]]
@@ -50,6 +50,7 @@ def with_more_channels(
         room = fresh.narrow(axis, 0, tokens * now).clone().unflatten(axis, (-1, now))
         if axis:
             room.zero_()
-        room.narrow(axis + 1, 0, before).copy_(latents.unflatten(axis, (-1, before)))
+        known = latents.unflatten(axis, (-1, before)).narrow(axis + 1, 0, kept)
+        room.narrow(axis + 1, 0, kept).copy_(known)
         grown[name] = torch.cat([room.flatten(axis, axis + 1), rest], axis)
     return grown

@@ -1,4 +1,4 @@
-"""A model whose latents get further channels begins as the one that it goes on from."""
+"""A model whose latents have other channels begins as the one that it goes on from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 
 from wm_planner.errors import ConfigurationError  # noqa: E402
 from wm_planner.training.bundles import export_run  # noqa: E402
-from wm_planner.training.more_channels import with_more_channels  # noqa: E402
+from wm_planner.training.other_channels import with_other_channels  # noqa: E402
 from wm_planner.training.pipeline import Run  # noqa: E402
 from wm_planner.training.training_settings import TrainingSettings  # noqa: E402
 from wm_planner.training.warm_start import WarmStart  # noqa: E402
@@ -120,6 +120,21 @@ def test_what_is_shipped_has_the_fine_channels(larger, tmp_path, source):
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-2)
 
 
+@torch.no_grad()
+def test_fine_channels_can_be_left_out_again(small, larger, source):
+    begins = begun(larger, "autoencoder")
+    torch.nn.init.normal_(begins.decoder[0].weight)
+    (larger.folder / "autoencoder").mkdir()
+    torch.save(begins.state_dict(), larger.folder / "autoencoder" / "model.pt")
+    again = small.fresh("autoencoder")
+    WarmStart(larger.folder).load_into(again, "autoencoder", small.vocabulary, SMALL.rig, OLD)
+    latent = torch.randn(3, 12, NEW)
+    latent[..., OLD:] = 0
+    torch.testing.assert_close(again.eval().decode(latent[..., :OLD]), begins.decode(latent))
+    image = torch.from_numpy(source.frames[:3])
+    torch.testing.assert_close(again.encode(image), begins.encode(image)[..., :OLD])
+
+
 def test_keeping_an_encoder_needs_one(tmp_path, source):
     run = Run(tmp_path, LARGER, source)
     with pytest.raises(ConfigurationError, match=r"autoencoder_keep is true.*name one"):
@@ -129,9 +144,9 @@ def test_keeping_an_encoder_needs_one(tmp_path, source):
 def test_only_what_has_to_do_with_latents_grows():
     weights = {"layers.0.weight": torch.arange(2 * 10.0).reshape(2, 10), "x": torch.ones(4, 8)}
     own = {"layers.0.weight": torch.full((2, 16), 7.0), "x": torch.zeros(4, 12)}
-    grown = with_more_channels(weights, own, 4, 7)  # two tokens, and two numbers behind them
+    grown = with_other_channels(weights, own, 4, 7)  # two tokens, and two numbers behind them
     row = [0, 1, 2, 3, 0, 0, 0, 4, 5, 6, 7, 0, 0, 0, 8, 9]
     assert grown["layers.0.weight"][0].tolist() == row
     assert grown["x"].shape == (4, 8)
     wider = {"layers.0.weight": torch.zeros(3, 16)}
-    assert with_more_channels(weights, wider, 4, 7)["layers.0.weight"].shape == (2, 10)
+    assert with_other_channels(weights, wider, 4, 7)["layers.0.weight"].shape == (2, 10)
