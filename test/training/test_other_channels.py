@@ -120,6 +120,24 @@ def test_what_is_shipped_has_the_fine_channels(larger, tmp_path, source):
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-2)
 
 
+def test_what_is_rounded_for_export_is_what_is_stored(larger, tmp_path, source):
+    """With normalisations far from resting, which exporters fold into rounded weights."""
+    for stage in larger.stages:
+        larger.train(stage)
+    path = larger.folder / "autoencoder" / "model.pt"
+    model = larger.load("autoencoder")
+    image = torch.from_numpy(source.frames[:3])
+    for norm in (model.norm, model.fine.norm):
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(1e-5, 1e-3)
+    torch.save(model.state_dict(), path)
+    with torch.no_grad():
+        before = model.encode(image)
+        model.fold_norms()
+        torch.testing.assert_close(model.encode(image), before, rtol=1e-4, atol=1e-3)
+    export_run(larger, tmp_path / "sharp", None)  # compares with torch
+
+
 @torch.no_grad()
 def test_fine_channels_can_be_left_out_again(small, larger, source):
     begins = begun(larger, "autoencoder")

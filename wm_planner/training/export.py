@@ -91,6 +91,7 @@ def export_world_model(
     Raises:
         BundleError: ONNX Runtime's numbers differ from torch's by more than `TOLERANCE`.
     """
+    autoencoder.fold_norms()
     for model in (autoencoder, denoiser, value, preference, instruction, scene_decoder):
         if model is not None:
             round_weights_to_half(model.eval())

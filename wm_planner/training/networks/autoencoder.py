@@ -145,6 +145,25 @@ class Autoencoder(nn.Module):
             self.norm.eval()
         return self
 
+    @torch.no_grad()
+    def fold_norms(self) -> None:
+        """Let the last layers of the encoders do what their normalisations do, which rest then.
+
+        Exporters do the same; done before weights are rounded, what is rounded is what is stored.
+        """
+        folded = [(self.encoder, self.norm)]
+        if self.fine is not None:
+            folded.append((self.fine.layers, self.fine.norm))
+        for layers, norm in folded:
+            last = cast(nn.Conv2d, layers[-1])
+            mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
+            scale = 1 / torch.sqrt(variance + NORM_EPSILON)
+            last.weight.mul_(scale[:, None, None, None])
+            bias = cast(Tensor, last.bias)
+            bias.copy_((bias - mean) * scale)
+            mean.zero_()
+            variance.fill_(1 - NORM_EPSILON)
+
     def read(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Packed hand poses (N, 20), normalised, and object positions (N, M, 3), in 0.1 m."""
         flat = latent.flatten(1)
