@@ -22,7 +22,6 @@ from wm_planner.training.networks.autoencoder import Autoencoder, Place, Residua
 CELL = 4  # px; pictures are handled as cells of 4x4 px with 48 numbers, colour by colour
 FINEST, FINER = 32, 48  # channels of the scene's features at 1/4 and 1/8
 FINE = 48  # channels of what is painted at 1/4
-GATHERING, SHARPENING = 2, 3  # further layers at 1/8 and at 1/4, which begin as if not there
 COLOURS = 3
 OPENING = 8.0  # logits of the mask for one unit of its layers
 AGREEMENT, DOUBT = 3.0, -22.0  # its logit at first: where pictures agree, and by their difference
@@ -64,14 +63,12 @@ class SceneDecoder(nn.Module):
         self.fuse_finer = nn.Conv2d(FINER, s.narrow, 1)
         self.fuse_finest = nn.Conv2d(FINEST, FINE, 1)
         self.motion = nn.Conv2d(s.narrow, s.narrow, 1, bias=False)
-        self.gather = nn.Sequential(*(Residual(s.narrow) for _ in range(GATHERING)))
         self.meet = nn.Sequential(
             nn.ReLU(), Residual(s.narrow), nn.Conv2d(s.narrow, 4 * FINE, 1), nn.PixelShuffle(2)
         )
         self.compare_pixels = nn.Conv2d(COLOURS * cell, FINE, 1, bias=False)
         self.compare_drawn = nn.Conv2d(COLOURS * cell, FINE, 1, bias=False)
         self.finish = nn.Sequential(nn.ReLU(), Residual(FINE))
-        self.sharpen = nn.Sequential(*(Residual(FINE) for _ in range(SHARPENING)))
         self.paint = nn.Conv2d(FINE, COLOURS * cell, 1)
         self.mask = nn.Conv2d(FINE, cell, 1)
         self.agree = nn.Conv2d(1, cell, 3, 1, 1)
@@ -107,9 +104,9 @@ class SceneDecoder(nn.Module):
         rough = self.rough(x).float()
         moves = rough - drawn[row]
         change = seen[row] - rough  # by which the scene differs from the rough picture
-        x = self.meet(self.gather(x + self.motion(x) + finer[row]))
+        x = self.meet(x + self.motion(x) + finer[row])
         compared = self.compare_drawn(rough) - self.compare_pixels(rough)
-        x = self.sharpen(self.finish(x + finest[row] + compared))
+        x = self.finish(x + finest[row] + compared)
         paint = self.paint(x).float()
         logit = self.mask(x) + self.agree(moves.abs().mean(1, keepdim=True))
         mask = torch.sigmoid(OPENING * logit.float()).repeat(1, COLOURS, 1, 1)
