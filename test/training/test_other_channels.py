@@ -153,10 +153,21 @@ def test_fine_channels_can_be_left_out_again(small, larger, source):
     torch.testing.assert_close(again.encode(image), begins.encode(image)[..., :OLD])
 
 
-def test_keeping_an_encoder_needs_one(tmp_path, source):
+def test_keeping_an_encoder_needs_one_only_at_the_beginning(small, tmp_path, source):
     run = Run(tmp_path, LARGER, source)
     with pytest.raises(ConfigurationError, match=r"autoencoder_keep is true.*name one"):
         run.train("autoencoder")
+    begun = Run(tmp_path / "begun", LARGER, source, start=WarmStart(small.folder))
+    first = begun.train("autoencoder").state_dict()
+    (begun.folder / "autoencoder" / "model.pt").unlink()
+    again = Run(begun.folder, LARGER, source).train("autoencoder").state_dict()  # names none
+    assert all(torch.equal(again[name], value) for name, value in first.items())
+
+
+def test_not_all_channels_can_be_fine(tmp_path, source):
+    settings = dataclasses.replace(SMALL, fine_channels=OLD)
+    with pytest.raises(ConfigurationError, match="fine_channels: got 8, expected fewer"):
+        Run(tmp_path, settings, source).train("autoencoder")
 
 
 def test_only_what_has_to_do_with_latents_grows():

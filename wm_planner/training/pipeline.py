@@ -212,7 +212,8 @@ class Run:
         )  # fmt: skip
         model = self.networks.autoencoder()
         if self.settings.autoencoder_keep:
-            if self.start is None:
+            begun = (self.folder / "autoencoder" / "checkpoint.pt").exists()
+            if self.start is None and not begun:
                 raise ConfigurationError(
                     "autoencoder_keep is true, which keeps the encoder of --start-from: name one"
                 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from wm_planner.errors import ConfigurationError
 from wm_planner.inverse_dynamics.optical_flow import flow_size
 from wm_planner.training.autoencoder_training import build_autoencoder, pose_statistics
 from wm_planner.training.networks.autoencoder import Autoencoder, AutoencoderSettings
@@ -36,6 +37,11 @@ class StageNetworks:
 
     def autoencoder(self) -> Autoencoder:
         height, width = self.source.frames.shape[1:3]
+        if self.settings.fine_channels >= self.settings.channels:
+            raise ConfigurationError(
+                f"fine_channels: got {self.settings.fine_channels}, expected fewer than channels, "
+                f"which is {self.settings.channels}"
+            )
         sizes = AutoencoderSettings(
             height=height, width=width, channels=self.settings.channels,
             fine=self.settings.fine_channels, objects=self.source.object_position.shape[1],
