@@ -46,6 +46,7 @@ from wm_planner.training.samples import sampling_of
 from wm_planner.training.scene_decoder_training import loss_of_run
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.stage_networks import StageNetworks
+from wm_planner.training.teacher import teacher_of
 from wm_planner.training.training_settings import PIXELS, TrainingSettings
 from wm_planner.training.vocabulary import build_vocabulary
 from wm_planner.training.warm_start import WarmStart
@@ -239,6 +240,7 @@ class Run:
             s.own_levels,
             s.frame_action_dropout,
             s.window_action_dropout,
+            teacher_of(self),
         )
 
     def hand_renderer(self) -> HandRenderer | None:

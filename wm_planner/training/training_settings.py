@@ -62,6 +62,11 @@ class TrainingSettings:
         0.05, minimum=0.0, maximum=5.0,
         help="largest deviation of noise that all latents of a denoiser's window share",
     )  # fmt: skip
+    denoiser_remember: float = setting(
+        0.0, minimum=0.0, maximum=1.0,
+        help="share of the denoiser's target that is what the one of --start-from predicts, so "
+        "that fewer recordings make it forget less",
+    )  # fmt: skip
     inverse_dynamics_scene_noise: float = setting(
         0.0, minimum=0.0, maximum=5.0,
         help="the same for inverse dynamics on latents; more where recordings are few",

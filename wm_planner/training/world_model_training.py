@@ -14,6 +14,7 @@ from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.networks.value import Value
 from wm_planner.training.shortcut import mixed, two_half_steps
 from wm_planner.training.source import EpisodeSource
+from wm_planner.training.teacher import Teacher
 from wm_planner.training.vocabulary import multi_hot
 from wm_planner.training.windows import UNKNOWN, Windows
 
@@ -24,7 +25,7 @@ WIDTH_NOISE_M = 0.001  # of measured gripper widths, as sensors have it
 def denoiser_loss(
     windows: Windows, batch: int, inverter: InverseDynamics, command_weight: float = 1.0,
     scene_noise: float = 0.05, context_noise: float = 0.05, own_levels: float = 0.3,
-    frame_dropout: float = 0.15, window_dropout: float = 0.55,
+    frame_dropout: float = 0.15, window_dropout: float = 0.55, teacher: Teacher | None = None,
 ) -> LossFunction:  # fmt: skip
     """Denoise with every condition dropped now and then, so that each can be left out later.
 
@@ -46,6 +47,7 @@ def denoiser_loss(
             (Diffusion Forcing); in the others all have the same, as the sampler begins.
         frame_dropout: share of frames, in windows with hand targets, that are not told theirs.
         window_dropout: share of windows that are given none.
+        teacher: an earlier denoiser whose predictions are part of the target.
     """
     inverter.requires_grad_(False)
 
@@ -97,6 +99,10 @@ def denoiser_loss(
                     generator,
                 )
             noisy = mixed(clean, noise, signal)
+            if teacher:
+                wanted = teacher.mixed_in(
+                    clean, context, noisy, signal, conditions, drawn_hands, widths
+                )
             out = model(context, noisy, signal, *conditions, stride, drawn_hands, widths)
             shown = torch.cat([latents[:, past - 1 : past], out], 1)
             command = inverter.commands(shown).flatten(0, 1)
