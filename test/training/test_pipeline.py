@@ -21,7 +21,8 @@ from wm_planner.bundle import (  # noqa: E402
 from wm_planner.errors import ConfigurationError, DataError  # noqa: E402
 from wm_planner.training.bundles import export_run  # noqa: E402
 from wm_planner.training.networks.denoiser import Denoiser  # noqa: E402
-from wm_planner.training.pipeline import STAGES, Run  # noqa: E402
+from wm_planner.training.pipeline import Run  # noqa: E402
+from wm_planner.training.stages import STAGES  # noqa: E402
 from wm_planner.training.training_settings import TrainingSettings  # noqa: E402
 from wm_planner.training.warm_start import GRAPHS, WarmStart  # noqa: E402
 from wm_planner.types import ActionChunks, Goal, ObservationWindow  # noqa: E402

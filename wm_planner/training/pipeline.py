@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,44 +21,23 @@ from wm_planner.errors import ConfigurationError, DataError
 from wm_planner.robot.hand_renderer import HandRenderer
 from wm_planner.robot.rig_description import find_rig
 from wm_planner.training import inverse_dynamics_stages
-from wm_planner.training.autoencoder_training import (
-    autoencoder_loss,
-    encode_all,
-)
+from wm_planner.training.autoencoder_training import encode_all
 from wm_planner.training.devices import choose_device, tell_machine
-from wm_planner.training.hand_images import HandImages
-from wm_planner.training.instruction_training import instruction_loss
 from wm_planner.training.kept_stages import keep_stages
 from wm_planner.training.loop import LoopSettings, LossFunction, train
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
-from wm_planner.training.networks.pixel_backbone import SmallConvolutions
-from wm_planner.training.networks.scene_decoder import SceneDecoder
-from wm_planner.training.preference_training import (
-    LabelledPairs,
-    LabelledPictures,
-    PairDrawer,
-    encode_pairs,
-    preference_loss,
-)
+from wm_planner.training.preference_training import LabelledPictures
 from wm_planner.training.run_record import begin_or_compare, note, of_the_run
 from wm_planner.training.samples import sampling_of
-from wm_planner.training.scene_decoder_training import loss_of_run
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.stage_networks import StageNetworks
-from wm_planner.training.teacher import teacher_of
+from wm_planner.training.stages import STAGES
 from wm_planner.training.training_settings import PIXELS, TrainingSettings
 from wm_planner.training.vocabulary import build_vocabulary
 from wm_planner.training.warm_start import WarmStart
-from wm_planner.training.windows import Windows
 from wm_planner.training.workers import Workers
-from wm_planner.training.world_model_training import denoiser_loss, value_loss
 
-#: Each needs those before it.
-STAGES = (
-    *("autoencoder", "inverse_dynamics", "denoiser", "inverse_dynamics_on_dreams"),
-    *("scene_decoder", "pixel_inverse_dynamics", "value", "preference", "instruction"),
-)
 ON_DREAMS, ON_PIXELS = "inverse_dynamics_on_dreams", "pixel_inverse_dynamics"
 
 
@@ -147,8 +126,7 @@ class Run:
     def begin(self, stage: str) -> tuple[nn.Module, LossFunction]:
         """A stage's network as its training begins, where it will be trained, and its loss."""
         torch.manual_seed(self.settings.seed)
-        build: Callable[[], tuple[nn.Module, LossFunction]] = getattr(self, f"_{stage}")
-        model, loss = build()
+        model, loss = STAGES[stage](self)
         if self.start and self.start.holds(stage):
             s = self.settings
             self.start.load_into(model, stage, self.vocabulary, s.rig, s.channels)
@@ -205,104 +183,9 @@ class Run:
         network: nn.Module = getattr(self.networks, stage)()
         return network
 
-    # -- stages ---------------------------------------------------------------------------------
-    def _autoencoder(self) -> tuple[nn.Module, LossFunction]:
-        loss = autoencoder_loss(
-            self.source, self.settings.autoencoder_batch, objects_from=0.0 if self.start else 0.2,
-            anywhere_share=self.settings.autoencoder_anywhere_share,
-        )  # fmt: skip
-        model = self.networks.autoencoder()
-        if self.settings.autoencoder_keep:
-            begun = (self.folder / "autoencoder" / "checkpoint.pt").exists()
-            if self.start is None and not begun:
-                raise ConfigurationError(
-                    "autoencoder_keep is true, which keeps the encoder of --start-from: name one"
-                )
-            model.keep_encoder()
-        return model, loss
-
-    def _denoiser(self) -> tuple[nn.Module, LossFunction]:
-        s = self.settings
-        windows = Windows(
-            self.source, self.latents, self.vocabulary, s.context_frames, s.horizon,
-            impossible=s.impossible, hands=self._hand_images(), outcomes=s.outcomes,
-            without_kinds=s.without_kinds, turns=s.turns,
-        )  # fmt: skip
-        inverter = self.load("inverse_dynamics")
-        assert isinstance(inverter, InverseDynamics)
-        return self.networks.denoiser(), denoiser_loss(
-            windows,
-            s.denoiser_batch,
-            inverter.to(self.device),
-            s.command_weight,
-            s.denoiser_scene_noise,
-            s.context_noise,
-            s.own_levels,
-            s.frame_action_dropout,
-            s.window_action_dropout,
-            teacher_of(self),
-        )
-
     def hand_renderer(self) -> HandRenderer | None:
         """Draws hands for the denoiser; None where it is not shown any."""
         if self.settings.actions == "vectors":
             return None
         _, height, width = self.networks.denoiser().settings.hands_shape
         return HandRenderer(find_rig(self.settings.rig), self.settings.camera, height, width)
-
-    def _hand_images(self) -> HandImages | None:
-        renderer = self.hand_renderer()
-        if renderer is None:
-            return None
-        with self.workers.first_alone():
-            return HandImages.drawn_once(
-                self.folder / "hands.npy", renderer, self.source.hand_target
-            )
-
-    def _value(self) -> tuple[nn.Module, LossFunction]:
-        loss = value_loss(self.source, self.latents, self.vocabulary, self.settings.value_batch)
-        return self.networks.value(), loss
-
-    def _preference(self) -> tuple[nn.Module, LossFunction]:
-        s = self.settings
-        drawer = PairDrawer(
-            self.source, self.latents, self.vocabulary, s.preference_frames,
-            self._labelled_pairs(), s.labelled_share,
-        )  # fmt: skip
-        return self.networks.preference(), preference_loss(drawer, s.preference_batch)
-
-    def _labelled_pairs(self) -> LabelledPairs | None:
-        if not self.labels:
-            return None
-        autoencoder = self.load("autoencoder")
-        assert isinstance(autoencoder, Autoencoder)
-        with self.workers.first_alone() as first:
-            if first:
-                note(self.folder, "notes", "labelled_pairs", len(self.labels))
-        frames = self.settings.preference_frames
-        return encode_pairs(self.labels, autoencoder.to(self.device), frames)
-
-    def _instruction(self) -> tuple[nn.Module, LossFunction]:
-        loss = instruction_loss(
-            self.source, self.latents, self.vocabulary, self.settings.instruction_batch
-        )
-        return self.networks.instruction(), loss
-
-    def _scene_decoder(self) -> tuple[nn.Module, LossFunction]:
-        autoencoder = self.load("autoencoder")
-        assert isinstance(autoencoder, Autoencoder)
-        return SceneDecoder(autoencoder), loss_of_run(self)
-
-    def _inverse_dynamics(self) -> tuple[nn.Module, LossFunction]:
-        return self.networks.inverse_dynamics(), inverse_dynamics_stages.loss_on_recorded(self)
-
-    def _inverse_dynamics_on_dreams(self) -> tuple[nn.Module, LossFunction]:
-        model = self.load("inverse_dynamics").train()
-        return model.requires_grad_(), inverse_dynamics_stages.loss_on_dreams(self)
-
-    def _pixel_inverse_dynamics(self) -> tuple[nn.Module, LossFunction]:
-        model, autoencoder = self.networks.pixel_inverse_dynamics(), self.load("autoencoder")
-        assert model.backbone is not None and isinstance(autoencoder, Autoencoder)
-        if isinstance(model.backbone.convolutions, SmallConvolutions):
-            model.backbone.convolutions.begin_with(autoencoder)
-        return model, inverse_dynamics_stages.loss_on_pixels(self)
