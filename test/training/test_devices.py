@@ -13,6 +13,7 @@ from wm_planner.errors import ConfigurationError  # noqa: E402
 from wm_planner.training.autoencoder_training import autoencoder_loss  # noqa: E402
 from wm_planner.training.devices import choose_device, device_of  # noqa: E402
 from wm_planner.training.inverse_dynamics_stages import loss_on_recorded  # noqa: E402
+from wm_planner.training.noisy_windows import NoisyWindows  # noqa: E402
 from wm_planner.training.pipeline import Run  # noqa: E402
 from wm_planner.training.training_settings import TrainingSettings  # noqa: E402
 from wm_planner.training.windows import Windows  # noqa: E402
@@ -41,7 +42,7 @@ def test_a_loss_leaves_nothing_on_the_cpu(stage, settings, source, tmp_path, mon
         "autoencoder": lambda: autoencoder_loss(source, 4),
         "inverse_dynamics": lambda: loss_on_recorded(run),
         "denoiser": lambda: denoiser_loss(
-            Windows(source, latents, run.vocabulary, 2, 4), 8, inverter
+            NoisyWindows(Windows(source, latents, run.vocabulary, 2, 4), 8), inverter
         ),
         "value": lambda: value_loss(source, latents, run.vocabulary, 8),
     }[stage]()

@@ -22,6 +22,7 @@ from wm_planner.training.networks.inverse_dynamics import (  # noqa: E402
     InverseDynamicsSettings,
 )
 from wm_planner.training.networks.latent_packing import pack, unpack  # noqa: E402
+from wm_planner.training.noisy_windows import NoisyWindows  # noqa: E402
 from wm_planner.training.vocabulary import build_vocabulary, multi_hot  # noqa: E402
 from wm_planner.training.windows import FAILURE, SUCCESS, UNKNOWN, Windows  # noqa: E402
 from wm_planner.training.world_model_training import denoiser_loss  # noqa: E402
@@ -303,7 +304,7 @@ def test_a_dream_of_other_commands_costs_more_than_its_pixels_say(source):
     seen = []
     for weight in (0.0, 1.0):
         inverter = InverseDynamics(InverseDynamicsSettings(), torch.zeros(20), torch.ones(20))
-        loss = denoiser_loss(windows, 8, inverter, command_weight=weight)
+        loss = denoiser_loss(NoisyWindows(windows, 8), inverter, command_weight=weight)
         torch.manual_seed(1)
         value, figures = loss(model, np.random.default_rng(2), 0.5)
         model.zero_grad()
@@ -332,7 +333,7 @@ def test_noise_levels_and_what_is_left_out_are_as_asked_for(source, share):
 
     def ask(**options):
         quiet = {"scene_noise": 0.0, "context_noise": 0.0}
-        loss = denoiser_loss(windows, 16, inverter, **{**quiet, **options})
+        loss = denoiser_loss(NoisyWindows(windows, 16, **{**quiet, **options}), inverter)
         loss(model, np.random.default_rng(1), 0.5)
         return model.heard
 

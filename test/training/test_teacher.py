@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 
 from wm_planner.errors import ConfigurationError  # noqa: E402
+from wm_planner.training.noisy_windows import NoisyBatch  # noqa: E402
 from wm_planner.training.pipeline import Run  # noqa: E402
 from wm_planner.training.teacher import FILE, teacher_of  # noqa: E402
 from wm_planner.training.training_settings import TrainingSettings  # noqa: E402
@@ -40,13 +41,16 @@ def larger(small, tmp_path, source):
 
 def window(channels, words):
     """A batch of two windows as the denoiser is given them."""
-    clean, context = torch.randn(2, 4, 12, channels), torch.randn(2, 2, 12, channels)
-    noisy, signal = torch.randn(2, 4, 12, channels), torch.rand(2, 4)
+    future = (2, 4, 12, channels)
+    context, targets = torch.randn(2, 2, 12, channels), torch.randn(2, 4, 20)
     conditions = (
-        words, torch.randn(2, 12, channels), torch.ones(2, 1), torch.randn(2, 4, 20),
-        torch.ones(2, 4), torch.ones(2, dtype=torch.long),
+        words, torch.randn(2, 12, channels), torch.ones(2, 1), targets, torch.ones(2, 4),
+        torch.ones(2, dtype=torch.long),
     )  # fmt: skip
-    return clean, context, noisy, signal, conditions
+    return NoisyBatch(
+        context[:, -1:], context, torch.randn(future), torch.randn(future), torch.rand(2, 4),
+        conditions, None, None, targets,
+    )  # fmt: skip
 
 
 @torch.no_grad()
@@ -54,10 +58,12 @@ def test_the_target_is_in_part_what_was_predicted(small, larger):
     teacher = teacher_of(larger)
     words = torch.zeros(2, len(larger.vocabulary))
     words[:, 0] = 1
-    clean, context, noisy, signal, conditions = window(LARGER.channels, words)
-    wanted = teacher.mixed_in(clean, context, noisy, signal, conditions, None, None)
-    cut = [conditions[0], conditions[1][..., :OLD], *conditions[2:]]
-    told = small.load("denoiser")(context[..., :OLD], noisy[..., :OLD], signal, *cut)
+    drawn = window(LARGER.channels, words)
+    wanted, clean = teacher.mixed_in(drawn), drawn.clean
+    cut = [drawn.conditions[0], drawn.conditions[1][..., :OLD], *drawn.conditions[2:]]
+    told = small.load("denoiser")(
+        drawn.context[..., :OLD], drawn.noisy[..., :OLD], drawn.signal, *cut
+    )
     expected = 0.25 * clean[..., :OLD] + 0.75 * told
     torch.testing.assert_close(wanted[..., :OLD], expected)
     # What it knew nothing of is learnt from recordings alone.
@@ -71,10 +77,10 @@ def test_of_new_words_only_recordings_tell(larger):
     words = torch.zeros(2, len(larger.vocabulary))
     words[:, 0] = 1
     words[1, -1] = 1
-    inputs = window(LARGER.channels, words)
-    wanted = teacher.mixed_in(*inputs, None, None)
-    assert not torch.equal(wanted[0], inputs[0][0])
-    torch.testing.assert_close(wanted[1], inputs[0][1], rtol=0, atol=0)
+    drawn = window(LARGER.channels, words)
+    wanted = teacher.mixed_in(drawn)
+    assert not torch.equal(wanted[0], drawn.clean[0])
+    torch.testing.assert_close(wanted[1], drawn.clean[1], rtol=0, atol=0)
 
 
 def test_a_network_that_remembers_stays_nearer(small, tmp_path, source):
@@ -88,11 +94,10 @@ def test_a_network_that_remembers_stays_nearer(small, tmp_path, source):
         run = Run(tmp_path / str(share), settings, source, start=WarmStart(small.folder))
         trained, known = run.train("denoiser"), small.load("denoiser")
         words = torch.zeros(2, len(run.vocabulary))
-        _, context, noisy, signal, conditions = window(OLD, words)
+        drawn = window(OLD, words)
+        given = (drawn.context, drawn.noisy, drawn.signal, *drawn.conditions)
         with torch.no_grad():
-            change = trained(context, noisy, signal, *conditions) - known(
-                context, noisy, signal, *conditions
-            )
+            change = trained(*given) - known(*given)
         moved.append(change.square().mean().item())
     assert moved[1] < 0.5 * moved[0]
 

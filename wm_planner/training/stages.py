@@ -17,6 +17,7 @@ from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.networks.pixel_backbone import SmallConvolutions
 from wm_planner.training.networks.scene_decoder import SceneDecoder
+from wm_planner.training.noisy_windows import NoisyWindows
 from wm_planner.training.preference_training import (
     LabelledPairs,
     PairDrawer,
@@ -49,25 +50,27 @@ def _autoencoder(run: Run) -> tuple[nn.Module, LossFunction]:
     return model, loss
 
 
-def _denoiser(run: Run) -> tuple[nn.Module, LossFunction]:
+def noisy_windows(run: Run) -> NoisyWindows:
+    """What the denoiser of a run learns from."""
     s = run.settings
     windows = Windows(
         run.source, run.latents, run.vocabulary, s.context_frames, s.horizon,
         impossible=s.impossible, hands=_hand_images(run), outcomes=s.outcomes,
         without_kinds=s.without_kinds, turns=s.turns,
     )  # fmt: skip
+    return NoisyWindows(
+        windows, s.denoiser_batch, s.denoiser_scene_noise, s.context_noise, s.own_levels,
+        s.frame_action_dropout, s.window_action_dropout,
+    )  # fmt: skip
+
+
+def _denoiser(run: Run) -> tuple[nn.Module, LossFunction]:
     inverter = run.load("inverse_dynamics")
     assert isinstance(inverter, InverseDynamics)
     return run.networks.denoiser(), denoiser_loss(
-        windows,
-        s.denoiser_batch,
+        noisy_windows(run),
         inverter.to(run.device),
-        s.command_weight,
-        s.denoiser_scene_noise,
-        s.context_noise,
-        s.own_levels,
-        s.frame_action_dropout,
-        s.window_action_dropout,
+        run.settings.command_weight,
         teacher_of(run),
     )
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from wm_planner.errors import ConfigurationError
 from wm_planner.training.devices import put
 from wm_planner.training.networks.denoiser import Denoiser
+from wm_planner.training.noisy_windows import NoisyBatch
 from wm_planner.training.stage_networks import StageNetworks
 
 if TYPE_CHECKING:
@@ -41,30 +42,18 @@ class Teacher:
     knows: Tensor
 
     @torch.no_grad()
-    def mixed_in(
-        self, clean: Tensor, context: Tensor, noisy: Tensor, signal: Tensor,
-        conditions: tuple[Tensor, ...], hands: Tensor | None, gripper_width: Tensor | None,
-    ) -> Tensor:  # fmt: skip
-        """The target of a batch of windows.
-
-        Args:
-            clean: Shape (B, H, tokens, channels), what was recorded.
-            context, noisy, signal, conditions, hands, gripper_width: as the denoiser is given them;
-                the conditions are its words, goal, goal_given, targets, targets_given and outcome.
-
-        Returns:
-            Shape of `clean`.
-        """
+    def mixed_in(self, drawn: NoisyBatch) -> Tensor:
+        """The target of a batch of windows, shape of their clean future."""
         known = self.model.settings.channels
-        words, goal, *others = conditions
+        words, goal, *others = drawn.conditions
         told = self.model(
-            context[..., :known], noisy[..., :known], signal, words, goal[..., :known], *others,
-            None, hands, gripper_width,
+            drawn.context[..., :known], drawn.noisy[..., :known], drawn.signal, words,
+            goal[..., :known], *others, None, drawn.hands, drawn.gripper_width,
         ).float()  # fmt: skip
         new = (words * (1 - self.knows)).sum(-1) > 0
         share = torch.where(new, 0.0, self.share)[:, None, None, None]
-        wanted = clean.clone()
-        wanted[..., :known] = clean[..., :known].lerp(told, share)
+        wanted = drawn.clean.clone()
+        wanted[..., :known] = drawn.clean[..., :known].lerp(told, share)
         return wanted
 
 
