@@ -19,6 +19,7 @@ from wm_planner.training.dreaming import decode, dream
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.networks.inverse_dynamics_apart import InverseDynamicsApart
 from wm_planner.training.pixel_frames import look_at_all
 from wm_planner.training.reading import read_commands
 from wm_planner.training.source import EpisodeSource
@@ -31,7 +32,7 @@ def evaluate(
     source: EpisodeSource,
     autoencoder: Autoencoder,
     denoiser: Denoiser,
-    inverse: InverseDynamics,
+    inverse: InverseDynamics | InverseDynamicsApart,
     vocabulary: tuple[str, ...],
     denoising_steps: int,
     hands: HandRenderer | None = None,
@@ -97,7 +98,7 @@ def evaluate(
 
     def shown(latents: np.ndarray, images: np.ndarray | None = None) -> np.ndarray:
         """What inverse dynamics reads: latents, or its features of images."""
-        if inverse.backbone is None:
+        if isinstance(inverse, InverseDynamicsApart) or inverse.backbone is None:
             return latents
         images = decode(autoencoder, latents) if images is None else images
         rows = np.arange(len(images)).reshape(latents.shape[:2])

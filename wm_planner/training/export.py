@@ -29,6 +29,7 @@ from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.instruction import Instruction
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.networks.inverse_dynamics_apart import InverseDynamicsApart
 from wm_planner.training.networks.preference import Preference
 from wm_planner.training.networks.scene_decoder import SceneDecoder
 from wm_planner.training.networks.value import Value
@@ -169,7 +170,10 @@ def export_world_model(
 
 
 def export_inverse_dynamics(
-    folder: Path, model: InverseDynamics, world_model: Bundle, facts: BundleFacts
+    folder: Path,
+    model: InverseDynamics | InverseDynamicsApart,
+    world_model: Bundle,
+    facts: BundleFacts,
 ) -> Bundle:
     """Write an inverse dynamics bundle.
 

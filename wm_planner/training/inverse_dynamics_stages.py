@@ -72,13 +72,20 @@ def loss_on_pixels(run: Run) -> LossFunction:
     return inverse_dynamics_loss(drawers, _windows(run, s.pixel_batch))
 
 
-def calibrate_on_others(run: Run, model: InverseDynamics) -> dict[str, float]:
-    """Fit the model's certainty on episodes set aside, real and dreamed.
+def calibrate_on_others(run: Run, model: InverseDynamics, stage: str) -> dict[str, float]:
+    """Fit the model's certainty on episodes set aside, real and dreamed, as far as it reads them.
 
     On real frames alone it would come to be too sure of dreams, which are what is planned with.
     """
-    if model.backbone is None:
-        sources = {REAL: recorded(run), DREAMED: made(run, DREAMED)}
+    apart = run.settings.inverse_dynamics_apart and run.settings.inverse_dynamics_on_dreams_steps
+    if stage == "inverse_dynamics":
+        if not apart:  # another stage goes on from it
+            return {}
+        sources = {REAL: recorded(run)}
+    elif model.backbone is None:
+        sources = {DREAMED: made(run, DREAMED)}
+        if not apart:
+            sources[REAL] = recorded(run)
     else:
         images = {REAL: recorded_images(run), DREAMED: dreamed_images(run)}
         sources = {name: _looked_at(model, *split) for name, split in images.items()}

@@ -23,7 +23,8 @@ def keep_stages(run: Run) -> None:
     Only where the autoencoder is one of them: networks on the latents of another one are of no use.
 
     Raises:
-        ConfigurationError: no autoencoder is trained, and there is none to keep.
+        ConfigurationError: no autoencoder is trained, and there is none to keep; or only one of
+            two inverse dynamics networks would be.
     """
     if run.settings.autoencoder_steps:
         return
@@ -34,6 +35,12 @@ def keep_stages(run: Run) -> None:
                 "autoencoder_steps is 0, which keeps the autoencoder of --start-from: name one"
             )
         return
+    s = run.settings
+    if run.start.apart and not (s.inverse_dynamics_steps or s.inverse_dynamics_apart):
+        raise ConfigurationError(
+            "inverse_dynamics_steps is 0, which keeps both networks of --start-from: "
+            "set inverse_dynamics_apart"
+        )
     for stage in GRAPHS:
         path = run.folder / stage / "model.pt"
         unused = getattr(run.settings, f"{stage}_steps") == 0

@@ -29,6 +29,7 @@ from wm_planner.training.loop import LoopSettings, LossFunction, train
 from wm_planner.training.networks.autoencoder import Autoencoder
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.networks.inverse_dynamics_apart import InverseDynamicsApart
 from wm_planner.training.preference_training import LabelledPictures
 from wm_planner.training.run_record import begin_or_compare, note, of_the_run
 from wm_planner.training.samples import sampling_of
@@ -123,9 +124,10 @@ class Run:
         with self.workers.first_alone() as first:
             if first and not weights.exists():
                 note(self.folder, "seconds", stage, round(time.time() - began))
-            if first and isinstance(trained, InverseDynamics) and stage != "inverse_dynamics":
-                held = inverse_dynamics_stages.calibrate_on_others(self, trained)
-                note(self.folder, "calibration", stage, held)
+            if first and isinstance(trained, InverseDynamics):
+                held = inverse_dynamics_stages.calibrate_on_others(self, trained, stage)
+                if held:
+                    note(self.folder, "calibration", stage, held)
             if first:
                 weights.parent.mkdir(exist_ok=True)  # what is fitted at once has no checkpoints
                 torch.save(trained.state_dict(), weights)
@@ -160,8 +162,11 @@ class Run:
         """Whether a stage's network is there."""
         return (self.folder / stage / "model.pt").exists()
 
-    def load_inverse_dynamics(self) -> InverseDynamics:
-        """The inverse dynamics to ship: on pixels where asked for, else the one that saw dreams."""
+    def load_inverse_dynamics(self) -> InverseDynamics | InverseDynamicsApart:
+        """The inverse dynamics to ship: on pixels where asked for, else the one that saw dreams.
+
+        Or both that read latents, where they are asked for apart.
+        """
         if self.settings.inverse_dynamics_input == PIXELS:
             on_pixels = self.load(ON_PIXELS)
             assert isinstance(on_pixels, InverseDynamics)
@@ -169,6 +174,10 @@ class Run:
         on_dreams = self.finished(ON_DREAMS)
         model = self.load(ON_DREAMS if on_dreams else "inverse_dynamics")
         assert isinstance(model, InverseDynamics)
+        if on_dreams and self.settings.inverse_dynamics_apart:
+            seen = self.load("inverse_dynamics")
+            assert isinstance(seen, InverseDynamics)
+            return InverseDynamicsApart(seen, model).eval()
         return model
 
     @property

@@ -7,6 +7,7 @@ import torch
 
 from wm_planner.inverse_dynamics.sliding_windows import cut_windows, lay_out, mean_said, merge
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.networks.inverse_dynamics_apart import InverseDynamicsApart
 
 BATCH = 1024  # windows at a time
 DRAWS = 16  # of a flow, as `OnnxInverseDynamicsSettings` has it
@@ -14,7 +15,7 @@ DRAWS = 16  # of a flow, as `OnnxInverseDynamicsSettings` has it
 
 @torch.no_grad()
 def read_commands(
-    model: InverseDynamics, frames: np.ndarray, dreamed: bool
+    model: InverseDynamics | InverseDynamicsApart, frames: np.ndarray, dreamed: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read the commands along sequences of frames.
 
@@ -44,7 +45,7 @@ def read_commands(
     return *merge(packed, variance, said), mean_said(correlation, said)
 
 
-def _noise(model: InverseDynamics, count: int) -> torch.Tensor | None:
+def _noise(model: InverseDynamics | InverseDynamicsApart, count: int) -> torch.Tensor | None:
     """The same noise for all windows of a place in the batch; none for a regression."""
     if model.flow is None:
         return None

@@ -14,7 +14,7 @@ from wm_planner.training.hand_images import HandImages
 from wm_planner.training.instruction_training import instruction_loss
 from wm_planner.training.loop import LossFunction
 from wm_planner.training.networks.autoencoder import Autoencoder
-from wm_planner.training.networks.inverse_dynamics import InverseDynamics
+from wm_planner.training.networks.inverse_dynamics import CALIBRATED, InverseDynamics
 from wm_planner.training.networks.pixel_backbone import SmallConvolutions
 from wm_planner.training.networks.scene_decoder import SceneDecoder
 from wm_planner.training.noisy_windows import NoisyWindows
@@ -125,8 +125,10 @@ def _inverse_dynamics(run: Run) -> tuple[nn.Module, LossFunction]:
 
 
 def _inverse_dynamics_on_dreams(run: Run) -> tuple[nn.Module, LossFunction]:
-    model = run.load("inverse_dynamics").train()
-    return model.requires_grad_(), inverse_dynamics_stages.loss_on_dreams(run)
+    model = run.load("inverse_dynamics").train().requires_grad_()
+    for name in CALIBRATED:  # a likelihood under an old fit would drown all else
+        model.get_buffer(name).zero_()
+    return model, inverse_dynamics_stages.loss_on_dreams(run)
 
 
 def _pixel_inverse_dynamics(run: Run) -> tuple[nn.Module, LossFunction]:

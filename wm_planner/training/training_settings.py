@@ -137,6 +137,10 @@ class TrainingSettings:
     instruction_batch: int = setting(
         256, minimum=2, maximum=10**5, help="last frames a step, and as many others"
     )
+    inverse_dynamics_apart: bool = setting(
+        False, help="export two: frames that were seen are read by the network before the stage on "
+        "dreams, dreams by the one after it",
+    )  # fmt: skip
     inverse_dynamics_window: int = setting(
         2, minimum=2, maximum=16, help="frames that inverse dynamics looks at together"
     )

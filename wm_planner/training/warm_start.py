@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from wm_planner.bundle import INVERSE_DYNAMICS, OPTIONAL_GRAPHS, WORLD_MODEL, lo
 from wm_planner.errors import DataError
 from wm_planner.training.networks.autoencoder import NORM_EPSILON
 from wm_planner.training.networks.inverse_dynamics import CALIBRATED
+from wm_planner.training.networks.inverse_dynamics_apart import DREAMS, SEEN
 from wm_planner.training.onnx_export import BUFFER, TRANSPOSED
 from wm_planner.training.other_channels import with_other_channels
 
@@ -34,8 +36,11 @@ GRAPHS = {
     "instruction": (WORLD_MODEL, ("instruction",)),
     "scene_decoder": (WORLD_MODEL, ("scene_decoder",)),
     "inverse_dynamics": (INVERSE_DYNAMICS, ("inverse_dynamics",)),
+    "inverse_dynamics_on_dreams": (INVERSE_DYNAMICS, ("inverse_dynamics",)),
     "pixel_inverse_dynamics": (INVERSE_DYNAMICS, ("backbone", "inverse_dynamics")),
 }
+
+ON_DREAMS = "inverse_dynamics_on_dreams"
 
 NORMS = {"norm": "encoder.11.weight", "fine.norm": "fine.layers.21.weight"}
 """The autoencoder's normalisations and the layers that they follow."""
@@ -84,6 +89,8 @@ class WarmStart:
             if self._is_run:
                 return (self.folder / stage / "model.pt").exists()
             return stage in load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).graphs
+        if stage == ON_DREAMS:
+            return self.apart
         if not stage.endswith("inverse_dynamics"):
             return True
         on_pixels = stage != "inverse_dynamics"
@@ -193,13 +200,24 @@ class WarmStart:
         return load_bundle(self.folder / WORLD_MODEL, WORLD_MODEL).manifest.latent_shape[-1]
 
     @property
+    def apart(self) -> bool:
+        """Whether inverse dynamics on dreams is another network than that on recorded frames."""
+        if self._is_run:
+            settings = json.loads((self.folder / "run.json").read_text())["settings"]
+            apart = settings.get("inverse_dynamics_apart", False)
+            return apart and (self.folder / ON_DREAMS / "model.pt").exists()
+        graph = load_bundle(self.folder / INVERSE_DYNAMICS, INVERSE_DYNAMICS).graphs
+        names = onnx.load_from_string(graph["inverse_dynamics"]).graph.initializer
+        return any(tensor.name.startswith(DREAMS) for tensor in names)
+
+    @property
     def _is_run(self) -> bool:
         return (self.folder / "run.json").exists()
 
     def _run_weights(self, stage: str) -> dict[str, Tensor]:
         path = self.folder / stage / "model.pt"
         further = self.folder / f"{stage}_on_dreams" / "model.pt"
-        path = further if further.exists() else path
+        path = further if further.exists() and not self.apart else path
         if not path.exists():
             raise DataError(f"{path}: missing; that run has not finished its {stage}")
         weights: dict[str, Tensor] = torch.load(path, weights_only=True)
@@ -216,6 +234,10 @@ class WarmStart:
                 if name.endswith(TRANSPOSED):
                     name, value = name.removesuffix(TRANSPOSED), value.T
                 weights[name] = torch.from_numpy(np.ascontiguousarray(value))
+        if self.apart and kind == INVERSE_DYNAMICS:
+            own, other = (SEEN, DREAMS) if stage == "inverse_dynamics" else (DREAMS, SEEN)
+            # Of equal tensors exporters keep one: what one network lacks is in the other.
+            weights = _part(weights, other) | _part(weights, own)
         if stage == "autoencoder":
             # Exporting folds the normalisation into the layer before it. What is left changes
             # nothing, to the bit: an encoder that is kept is exported as it was.
@@ -225,3 +247,13 @@ class WarmStart:
                     weights[f"{norm}.running_mean"] = torch.zeros(channels)
                     weights[f"{norm}.running_var"] = torch.full((channels,), 1 - NORM_EPSILON)
         return weights
+
+
+def _part(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The weights of one of two inverse dynamics networks, each certain of one kind of frames."""
+    part = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+    for name in ("log_scale", "correlation"):
+        pair = (name, f"dreamed_{name}")
+        told = [part[one] for one in pair if one in part]
+        part |= dict.fromkeys(pair, told[0]) if len(told) == 1 else {}
+    return part
