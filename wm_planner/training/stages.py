@@ -65,10 +65,11 @@ def noisy_windows(run: Run) -> NoisyWindows:
 
 
 def _denoiser(run: Run) -> tuple[nn.Module, LossFunction]:
+    windows = noisy_windows(run)
     inverter = run.load("inverse_dynamics")
     assert isinstance(inverter, InverseDynamics)
     return run.networks.denoiser(), denoiser_loss(
-        noisy_windows(run),
+        windows,
         inverter.to(run.device),
         run.settings.command_weight,
         teacher_of(run),
