@@ -23,11 +23,9 @@ from wm_planner.robot.rig_description import find_rig
 from wm_planner.training import inverse_dynamics_stages
 from wm_planner.training.autoencoder_training import encode_all
 from wm_planner.training.devices import choose_device, tell_machine
-from wm_planner.training.further_channels import keep_denoiser
 from wm_planner.training.kept_stages import keep_stages
 from wm_planner.training.loop import LoopSettings, LossFunction, train
 from wm_planner.training.networks.autoencoder import Autoencoder
-from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.networks.inverse_dynamics import InverseDynamics
 from wm_planner.training.networks.inverse_dynamics_apart import InverseDynamicsApart
 from wm_planner.training.preference_training import LabelledPictures
@@ -35,7 +33,7 @@ from wm_planner.training.run_record import begin_or_compare, note, of_the_run
 from wm_planner.training.samples import sampling_of
 from wm_planner.training.source import EpisodeSource
 from wm_planner.training.stage_networks import StageNetworks
-from wm_planner.training.stages import STAGES, noisy_windows
+from wm_planner.training.stages import STAGES
 from wm_planner.training.training_settings import PIXELS, TrainingSettings
 from wm_planner.training.vocabulary import build_vocabulary
 from wm_planner.training.warm_start import WarmStart
@@ -114,12 +112,7 @@ class Run:
         )
         began = time.time()
         sampling = sampling_of(self, stage)
-        if stage == "denoiser" and self.settings.denoiser_keep:
-            assert isinstance(model, Denoiser)
-            trained: nn.Module = keep_denoiser(self, model, noisy_windows(self))
-        else:
-            trained = train(model, loss, loop, self.folder / stage, self.workers, sampling)
-        trained = trained.to("cpu")
+        trained = train(model, loss, loop, self.folder / stage, self.workers, sampling).to("cpu")
         weights = self.folder / stage / "model.pt"
         with self.workers.first_alone() as first:
             if first and not weights.exists():
@@ -129,7 +122,6 @@ class Run:
                 if held:
                     note(self.folder, "calibration", stage, held)
             if first:
-                weights.parent.mkdir(exist_ok=True)  # what is fitted at once has no checkpoints
                 torch.save(trained.state_dict(), weights)
         return trained
 

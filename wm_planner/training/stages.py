@@ -50,7 +50,7 @@ def _autoencoder(run: Run) -> tuple[nn.Module, LossFunction]:
     return model, loss
 
 
-def noisy_windows(run: Run) -> NoisyWindows:
+def _noisy_windows(run: Run) -> NoisyWindows:
     """What the denoiser of a run learns from."""
     s = run.settings
     windows = Windows(
@@ -65,7 +65,7 @@ def noisy_windows(run: Run) -> NoisyWindows:
 
 
 def _denoiser(run: Run) -> tuple[nn.Module, LossFunction]:
-    windows = noisy_windows(run)
+    windows = _noisy_windows(run)
     inverter = run.load("inverse_dynamics")
     assert isinstance(inverter, InverseDynamics)
     return run.networks.denoiser(), denoiser_loss(

@@ -62,10 +62,6 @@ class TrainingSettings:
         0.05, minimum=0.0, maximum=5.0,
         help="largest deviation of noise that all latents of a denoiser's window share",
     )  # fmt: skip
-    denoiser_keep: bool = setting(
-        False, help="leave the denoiser of --start-from as it is: only channels that it did not "
-        "know are fitted, on denoiser_steps batches",
-    )  # fmt: skip
     denoiser_remember: float = setting(
         0.0, minimum=0.0, maximum=1.0,
         help="share of the denoiser's target that is what the one of --start-from predicts, so "
