@@ -36,10 +36,10 @@ from wm_planner.training.stage_networks import StageNetworks
 from wm_planner.training.stages import STAGES
 from wm_planner.training.training_settings import PIXELS, TrainingSettings
 from wm_planner.training.vocabulary import build_vocabulary
-from wm_planner.training.warm_start import WarmStart
+from wm_planner.training.warm_start import ON_DREAMS, WarmStart
 from wm_planner.training.workers import Workers
 
-ON_DREAMS, ON_PIXELS = "inverse_dynamics_on_dreams", "pixel_inverse_dynamics"
+ON_PIXELS = "pixel_inverse_dynamics"
 
 
 @dataclass
