@@ -134,10 +134,20 @@ def test_both_are_kept_or_none(finished, source, tmp_path):
         Run(tmp_path, settings, source, start=WarmStart(finished.folder))
 
 
-def test_a_start_without_one_for_dreams_holds_none(source, tmp_path):
-    plain = Run(tmp_path, PLAIN, source)
+@pytest.mark.parametrize("on_dreams", [False, True])
+def test_of_a_start_with_one_network_that_begins_both(finished, source, tmp_path, on_dreams):
+    steps = PLAIN.inverse_dynamics_on_dreams_steps if on_dreams else 0
+    plain = dataclasses.replace(PLAIN, inverse_dynamics_on_dreams_steps=steps)
+    plain = Run(tmp_path / "plain", plain, source)
     for stage in plain.stages:
         plain.train(stage)
     export_run(plain, tmp_path / "out", None)
-    for folder in (plain.folder, tmp_path / "out"):
-        assert not WarmStart(folder).holds("inverse_dynamics_on_dreams")
+    known = plain.load(STAGES[on_dreams])
+    for folder, close in ((plain.folder, 0), (tmp_path / "out", 2e-3)):
+        assert not WarmStart(folder).holds(STAGES[True])
+        run = Run(tmp_path / f"of_{folder.name}", APART, source, start=WarmStart(folder))
+        for stage in ("autoencoder", "inverse_dynamics", "denoiser"):
+            run.train(stage)
+        model, _ = run.begin(STAGES[True])
+        for (name, got), wanted in zip(model.named_parameters(), known.parameters(), strict=True):
+            torch.testing.assert_close(got, wanted, rtol=close, atol=close, msg=name)

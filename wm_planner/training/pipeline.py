@@ -129,8 +129,10 @@ class Run:
         """A stage's network as its training begins, where it will be trained, and its loss."""
         torch.manual_seed(self.settings.seed)
         model, loss = STAGES[stage](self)
-        if self.start and self.start.holds(stage):
-            s = self.settings
+        s = self.settings
+        # Where one network was to read both, it is what reads dreams best.
+        either = stage == ON_DREAMS and s.inverse_dynamics_apart
+        if self.start and self.start.holds("inverse_dynamics" if either else stage):
             self.start.load_into(model, stage, self.vocabulary, s.rig, s.channels)
         return model.to(self.device), loss
 

@@ -218,6 +218,8 @@ class WarmStart:
         path = self.folder / stage / "model.pt"
         further = self.folder / f"{stage}_on_dreams" / "model.pt"
         path = further if further.exists() and not self.apart else path
+        if stage == ON_DREAMS and not path.exists():
+            path = self.folder / "inverse_dynamics" / "model.pt"
         if not path.exists():
             raise DataError(f"{path}: missing; that run has not finished its {stage}")
         weights: dict[str, Tensor] = torch.load(path, weights_only=True)
