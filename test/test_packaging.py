@@ -28,7 +28,6 @@ DISTRIBUTIONS = {
     "efficientnet_lite_pytorch": "efficientnet-lite-pytorch",
     "pinocchio": "pin",
     "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     # of a ROS installation, not on PyPI: imported where used, with a plain message if missing
     "control_msgs": None,

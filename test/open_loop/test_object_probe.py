@@ -21,8 +21,12 @@ from wm_planner.open_loop.object_figures import (
     is_test_episode,
     object_figures,
 )
-from wm_planner.open_loop.object_probe import LEAST_FRAMES, distance_mm, fit_probe
+from wm_planner.open_loop.object_probe import distance_mm
 from wm_planner.open_loop.windows import WindowSizes, windows_at
+
+pytest.importorskip("torch")
+
+from wm_planner.training.object_probe import LEAST_FRAMES, fit_probe
 
 SIZES = WindowSizes(CONTEXT, HORIZON, "head", (HEIGHT, WIDTH))
 
@@ -85,7 +89,9 @@ def recording_with_held_cubes():
 def test_a_latent_that_takes_the_hand_for_the_object_fails_on_near_misses():
     recording = recording_with_held_cubes()
     frames = Frames(latents=recording.hand_pose[:, :3], recording=recording)
-    figures, errors = object_figures(frames, None, _no_dreams(recording), None, 0, lambda: None)
+    figures, errors = object_figures(
+        frames, None, _no_dreams(recording), None, fit_probe, 0, lambda: None
+    )
     assert set(errors["cube"]) == {REAL, NEAR}
     assert np.median(errors["cube"][REAL]) < 15
     assert np.median(errors["cube"][NEAR]) == pytest.approx(50, abs=15)
@@ -95,7 +101,7 @@ def test_a_latent_that_takes_the_hand_for_the_object_fails_on_near_misses():
     assert median.baselines[GUESSED] > 30 and median.baselines[BY_HANDS] > 30
 
 
-def test_the_probe_is_tested_on_episodes_it_was_not_fitted_on(monkeypatch):
+def test_the_probe_is_tested_on_episodes_it_was_not_fitted_on():
     recording = recording_with_held_cubes()
     tested = is_test_episode(recording)
     assert tested[recording.kind == "near_miss"].all()
@@ -105,9 +111,8 @@ def test_the_probe_is_tested_on_episodes_it_was_not_fitted_on(monkeypatch):
     def remember(inputs, positions, seed):
         fitted.append(inputs[:, 0].astype(int))
 
-    monkeypatch.setattr("wm_planner.open_loop.object_figures.fit_probe", remember)
     numbered = Frames(np.arange(len(recording.hand_pose))[:, None], recording)
-    object_figures(numbered, None, _no_dreams(recording), None, 0, lambda: None)
+    object_figures(numbered, None, _no_dreams(recording), None, remember, 0, lambda: None)
     np.testing.assert_array_equal(fitted[0], np.flatnonzero(~tested[numbered.episode]))
 
 
@@ -129,7 +134,7 @@ def test_objects_are_read_from_dreams_of_test_episodes_alone():
     # Whoever acts sees where the cube goes; whoever does not sees it stay.
     dreams = Dreams(newest, future, future, still, still, still[:, None], still, still)
     figures, errors = object_figures(
-        Frames(place, recording), None, Dreamed(windows, dreams), None, 0, lambda: None
+        Frames(place, recording), None, Dreamed(windows, dreams), None, fit_probe, 0, lambda: None
     )
     (median,) = (f for f in figures if f.name == "cube, dreamed, median")
     assert median.count == 4 * HORIZON == len(errors["cube"][DREAMED])
@@ -149,7 +154,7 @@ def test_a_dream_that_loses_the_object_at_its_end_is_seen_at_its_frames():
     lost[:, 7:] = newest[:, None]  # from the eighth frame on it is where it was
     dreams = Dreams(newest, future, lost, lost, lost, lost[:, None], lost, lost)
     figures, _ = object_figures(
-        Frames(place, recording), None, Dreamed(windows, dreams), None, 0, lambda: None
+        Frames(place, recording), None, Dreamed(windows, dreams), None, fit_probe, 0, lambda: None
     )
     by_name = {figure.name: figure for figure in figures}
     eighth = by_name["cube, dreamed, frame 8, median"]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wm_planner.datasets.lerobot_reader import LeRobotDataset
     from wm_planner.open_loop.evaluation import Stage
     from wm_planner.open_loop.models import Models
+    from wm_planner.open_loop.object_probe import FitProbe
     from wm_planner.open_loop.picture_figures import Perceptual
 
 NAME = "evaluate-models"
@@ -92,7 +93,9 @@ def run(args: argparse.Namespace) -> int:
     if args.write_card:
         for bundle in bundles.values():
             with_figures(read_card(bundle), "")  # refuse what could not be written, early
-    result = evaluate_models(data, models, settings, find_perceptual(), more, progress_bars())
+    result = evaluate_models(
+        data, models, settings, find_perceptual(), find_probe(), more, progress_bars()
+    )
     if data.origin is None and data.seed.min() < FIRST_VALIDATION_SEED:
         result.notes.append(f"some seeds are below {FIRST_VALIDATION_SEED}, which is for training")
     for path in write_report(args.out, result, question):
@@ -162,6 +165,15 @@ def find_perceptual() -> Perceptual | None:
     except ImportError:
         return None
     return perceptual_distance() if available() else None
+
+
+def find_probe() -> FitProbe | None:
+    """Return what fits object probes, where torch is installed."""
+    try:
+        from wm_planner.training.object_probe import fit_probe
+    except ImportError:
+        return None
+    return fit_probe
 
 
 def progress_bars() -> Stage:

@@ -21,6 +21,7 @@ from wm_planner.open_loop.dreams import BATCH, Dreams, decode, dream, encode
 from wm_planner.open_loop.figures import Figure
 from wm_planner.open_loop.models import Models, Reader, window_sizes
 from wm_planner.open_loop.object_figures import Dreamed, Frames, object_figures
+from wm_planner.open_loop.object_probe import FitProbe
 from wm_planner.open_loop.picture_figures import Curves, Perceptual, picture_figures
 from wm_planner.open_loop.recording_margins import (
     COPIED,
@@ -94,6 +95,7 @@ def evaluate_models(
     models: Models,
     settings: OpenLoopSettings,
     perceptual: Perceptual | None,
+    fit: FitProbe | None,
     probe_recording: Recording | None,
     stage: Stage,
 ) -> OpenLoopResult:
@@ -104,6 +106,7 @@ def evaluate_models(
         models: both models.
         settings: how much.
         perceptual: a perceptual distance of pictures, or None.
+        fit: fits object probes, or None.
         probe_recording: more episodes to fit the object probes on, none of them in ``recording``.
         stage: for progress.
     """
@@ -119,7 +122,7 @@ def evaluate_models(
     commands, calibration = _command_figures(windows, dreams, models, read)
     steered, swap = _steering_figures(windows, dreams, model, read, seed)
     objects, object_errors, notes = _object_figures(
-        recording, probe_recording, Dreamed(windows, dreams), model, sizes, seed, stage
+        recording, probe_recording, Dreamed(windows, dreams), model, sizes, fit, seed, stage
     )
     if perceptual is None:
         notes.append("no perceptual distance: it needs the [lpips] extra")
@@ -238,10 +241,12 @@ def _rank_within(names: np.ndarray) -> np.ndarray:
 
 def _object_figures(
     recording: Recording, extra: Recording | None, ordinary: Dreamed, model: WorldModel,
-    sizes: WindowSizes, seed: int, stage: Stage,
+    sizes: WindowSizes, fit: FitProbe | None, seed: int, stage: Stage,
 ) -> tuple[list[Figure], dict[str, dict[str, np.ndarray]], list[str]]:  # fmt: skip
     if not recording.object_names:
         return [], {}, ["no object probe: the dataset has no positions of objects"]
+    if fit is None:
+        return [], {}, ["no object probe: it needs the [train] extra"]
     notes = []
     near = None
     windows = near_miss_windows(recording, sizes)
@@ -253,7 +258,7 @@ def _object_figures(
     frames = _probe_frames(model, recording, sizes, stage)
     more = None if extra is None else _probe_frames(model, extra, sizes, stage)
     step = stage("object probes", len(recording.object_names))
-    figures, errors = object_figures(frames, more, ordinary, near, seed, step)
+    figures, errors = object_figures(frames, more, ordinary, near, fit, seed, step)
     if not figures:
         notes.append("no object probe: too few frames to fit it on")
     return figures, errors, notes

@@ -12,7 +12,7 @@ import numpy as np
 
 from wm_planner.open_loop.dreams import Dreams
 from wm_planner.open_loop.figures import LOWER, Figure
-from wm_planner.open_loop.object_probe import Probe, distance_mm, fit_probe
+from wm_planner.open_loop.object_probe import FitProbe, Probe, distance_mm
 from wm_planner.open_loop.windows import NEAR_MISS, Recording, Windows
 
 FAMILY = "Objects, read from latents by a probe"
@@ -78,6 +78,7 @@ def object_figures(
     extra: Frames | None,
     ordinary: Dreamed,
     near: Dreamed | None,
+    fit: FitProbe,
     seed: int,
     progress: Callable[[], None],
 ) -> tuple[list[Figure], dict[str, dict[str, np.ndarray]]]:
@@ -88,6 +89,7 @@ def object_figures(
         extra: more frames to fit on.
         ordinary: windows of ordinary episodes.
         near: windows of near misses.
+        fit: fits the probes.
         seed: of the probes.
         progress: called after each object.
 
@@ -109,8 +111,8 @@ def object_figures(
             inputs.append(extra.latents[present])
             hands.append(extra.recording.hand_pose[present])
             wanted.append(more[present])
-        probe = fit_probe(np.concatenate(inputs), np.concatenate(wanted), seed)
-        guess = fit_probe(np.concatenate(hands), np.concatenate(wanted), seed)
+        probe = fit(np.concatenate(inputs), np.concatenate(wanted), seed)
+        guess = fit(np.concatenate(hands), np.concatenate(wanted), seed)
         progress()
         if probe is None or guess is None:
             continue
