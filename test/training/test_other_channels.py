@@ -106,6 +106,39 @@ def test_training_keeps_the_encoder_that_was_there(small, tmp_path, source, ship
     assert not torch.equal(after[..., OLD:], begins[..., OLD:])
 
 
+@pytest.mark.parametrize("shipped", [False, True])
+@torch.no_grad()
+def test_what_reads_latents_may_be_kept(small, tmp_path, source, shipped):
+    start = small.folder
+    if shipped:
+        export_run(small, tmp_path / "shipped", None)
+        start = tmp_path / "shipped"
+    settings = dataclasses.replace(
+        LARGER, value_steps=0, scene_decoder_steps=0, inverse_dynamics_apart=True,
+        denoiser_steps=0,
+    )  # fmt: skip
+    run = Run(tmp_path / "larger", settings, source, start=WarmStart(start))
+    assert {path.parent.name for path in run.folder.glob("*/model.pt")} == {
+        "value", "scene_decoder", "inverse_dynamics_on_dreams",
+    }  # fmt: skip
+    close = {"rtol": 2e-3, "atol": 2e-3} if shipped else {}
+    latent, told = torch.randn(3, 2, 12, NEW), torch.ones(3)
+    expected = small.load("inverse_dynamics")(latent[..., :OLD], told)
+    got = run.load("inverse_dynamics_on_dreams")(latent, told)
+    torch.testing.assert_close(got, expected, **close)
+    words = torch.ones(3, len(small.vocabulary))
+    expected = small.load("value")(latent[:, 0, :, :OLD], words)
+    torch.testing.assert_close(run.load("value")(latent[:, 0], words), expected, **close)
+
+
+def test_what_reads_fine_channels_that_change_is_not_kept(larger, tmp_path, source):
+    for stage in larger.stages:
+        larger.train(stage)
+    settings = dataclasses.replace(LARGER, value_steps=0)
+    again = Run(tmp_path / "again", settings, source, start=WarmStart(larger.folder))
+    assert not again.finished("value")
+
+
 def test_what_is_shipped_has_the_fine_channels(larger, tmp_path, source):
     for stage in larger.stages:
         larger.train(stage)

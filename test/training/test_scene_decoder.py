@@ -219,13 +219,14 @@ def test_certainty_that_a_bundle_does_not_hold_is_not_made_up(source, tmp_path, 
         first.train(stage)
     export_run(first, tmp_path / "shipped", None)
     start, model = WarmStart(tmp_path / "shipped"), first.fresh("inverse_dynamics")
-    start.take_over(model, "inverse_dynamics", first.vocabulary)  # never fitted: all the same
+    known = first.vocabulary, first.settings.channels
+    start.take_over(model, "inverse_dynamics", *known)  # never fitted: all the same
     weights = start._weights(model, "inverse_dynamics", first.vocabulary)
     earlier = {k: v for k, v in weights.items() if not k.startswith("dreamed_")}
     earlier |= {"log_scale": torch.ones(20), "correlation": torch.zeros(20)}
     monkeypatch.setattr(WarmStart, "_weights", lambda *_: earlier)
     with pytest.raises(DataError, match="dreamed_correlation is not in the bundle"):
-        start.take_over(model, "inverse_dynamics", first.vocabulary)
+        start.take_over(model, "inverse_dynamics", *known)
 
 
 def test_keeping_an_autoencoder_needs_one_that_fits(source, tmp_path):

@@ -129,12 +129,20 @@ class Run:
         """A stage's network as its training begins, where it will be trained, and its loss."""
         torch.manual_seed(self.settings.seed)
         model, loss = STAGES[stage](self)
-        s = self.settings
-        # Where one network was to read both, it is what reads dreams best.
-        either = stage == ON_DREAMS and s.inverse_dynamics_apart
-        if self.start and self.start.holds("inverse_dynamics" if either else stage):
+        if self.start and self.started(stage):
+            s = self.settings
             self.start.load_into(model, stage, self.vocabulary, s.rig, s.channels)
         return model.to(self.device), loss
+
+    def started(self, stage: str) -> bool:
+        """Whether the start has weights for a stage.
+
+        Of inverse dynamics networks that are asked for apart, that for dreams begins as the start's
+        only one, which was trained on dreams last.
+        """
+        either = stage == ON_DREAMS and self.settings.inverse_dynamics_apart
+        known = "inverse_dynamics" if either else stage
+        return self.start is not None and self.start.holds(known)
 
     def load(self, stage: str) -> nn.Module:
         """The finished network of a stage."""

@@ -138,19 +138,23 @@ class WarmStart:
         model.load_state_dict(fitting, strict=False)
         logger.info("%s: %d of %d tensors from %s", stage, len(fitting), len(own), self.folder)
 
-    def take_over(self, model: nn.Module, stage: str, vocabulary: tuple[str, ...]) -> None:
+    def take_over(
+        self, model: nn.Module, stage: str, vocabulary: tuple[str, ...], channels: int
+    ) -> None:
         """Copy everything, fitted certainty included; heads that only train may stay fresh.
 
         Args:
             model: freshly built network of the stage.
             stage: one of `GRAPHS`.
-            vocabulary: as for `load_into`.
+            vocabulary, channels: as for `load_into`.
 
         Raises:
             DataError: a weight does not fit, or the fitted certainty is not there.
         """
         weights, own = self._weights(model, stage, vocabulary), model.state_dict()
         weights |= self._left_out(own.keys() & set(CALIBRATED), weights, stage)
+        if channels != self.channels:
+            weights = with_other_channels(weights, own, self.channels, channels)
         for name in weights.keys() & own.keys():
             if weights[name].shape != own[name].shape:
                 raise DataError(
