@@ -8,10 +8,11 @@ from torch import nn
 from torch.nn import functional
 
 from wm_planner.open_loop.object_probe import Probe
+from wm_planner.training.devices import half_precision
 
 LEAST_FRAMES = 200
 WIDTH, BATCH, RATE, WEIGHT_DECAY = 512, 512, 2e-3, 0.5
-EPOCHS, LEAST_STEPS, MOST_STEPS = 30, 300, 4000
+EPOCHS, LEAST_STEPS, MOST_STEPS = 30, 300, 3000
 NOISE = 0.2  # deviation of what is added to inputs, in theirs: fewer frames then do
 SCALE_M = 0.1  # positions are of this size
 #: From here on errors count by their size, not its square: an object that is hidden is anywhere,
@@ -53,10 +54,11 @@ def _fitted(inputs: torch.Tensor, wanted: torch.Tensor, seed: int) -> nn.Module:
         for _ in range(steps):
             rows = torch.randint(len(inputs), (BATCH,))
             seen = inputs[rows]
-            loss = functional.huber_loss(
-                network(seen + NOISE * torch.randn_like(seen)), wanted[rows],
-                delta=CAPPED_M / SCALE_M,
-            )  # fmt: skip
+            with half_precision(seen.device):
+                features = network[:-1](seen + NOISE * torch.randn_like(seen))
+            # Positions themselves are to be more exact than half precision is.
+            answer = network[-1](features.float())
+            loss = functional.huber_loss(answer, wanted[rows], delta=CAPPED_M / SCALE_M)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
