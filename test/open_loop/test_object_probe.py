@@ -24,7 +24,7 @@ from wm_planner.open_loop.object_figures import (
 from wm_planner.open_loop.object_probe import distance_mm
 from wm_planner.open_loop.windows import WindowSizes, windows_at
 
-pytest.importorskip("torch")
+pytest.importorskip("torch", reason="probes need the [train] extra")
 
 from wm_planner.training.object_probe import LEAST_FRAMES, fit_probe
 

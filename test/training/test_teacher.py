@@ -8,16 +8,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the [train] extra")
 
-import numpy as np  # noqa: E402
-
 from wm_planner.errors import ConfigurationError  # noqa: E402
-from wm_planner.training.noisy_windows import NoisyBatch, NoisyWindows  # noqa: E402
+from wm_planner.training.noisy_windows import NoisyBatch  # noqa: E402
 from wm_planner.training.pipeline import Run  # noqa: E402
 from wm_planner.training.teacher import FILE, teacher_of  # noqa: E402
 from wm_planner.training.training_settings import TrainingSettings  # noqa: E402
 from wm_planner.training.warm_start import WarmStart  # noqa: E402
-from wm_planner.training.windows import SUCCESS, UNKNOWN, Windows  # noqa: E402
-from wm_planner.training.world_model_training import denoiser_loss  # noqa: E402
 
 SMALL = TrainingSettings(
     channels=8, horizon=4, width=32, layers=1, autoencoder_steps=3, denoiser_steps=3,
@@ -43,8 +39,8 @@ def larger(small, tmp_path, source):
     return Run(tmp_path / "larger", LARGER, source, start=WarmStart(small.folder))
 
 
-def window(channels, words, asked=False):
-    """A batch of two windows as the denoiser is given them, the first perhaps as planners ask."""
+def window(channels, words):
+    """A batch of two windows as the denoiser is given them."""
     future = (2, 4, 12, channels)
     context, targets = torch.randn(2, 2, 12, channels), torch.randn(2, 4, 20)
     conditions = (
@@ -53,7 +49,7 @@ def window(channels, words, asked=False):
     )  # fmt: skip
     return NoisyBatch(
         context[:, -1:], context, torch.randn(future), torch.randn(future), torch.rand(2, 4),
-        conditions, None, None, targets, torch.tensor([asked, False]),
+        conditions, None, None, targets,
     )  # fmt: skip
 
 
@@ -85,58 +81,6 @@ def test_of_new_words_only_recordings_tell(larger):
     wanted = teacher.mixed_in(drawn)
     assert not torch.equal(wanted[0], drawn.clean[0])
     torch.testing.assert_close(wanted[1], drawn.clean[1], rtol=0, atol=0)
-
-
-@torch.no_grad()
-def test_who_asks_as_planners_do_is_answered_by_what_it_was_before(small, larger):
-    teacher = teacher_of(larger)
-    words = torch.zeros(2, len(larger.vocabulary))
-    words[:, 0] = 1
-    drawn = window(LARGER.channels, words, asked=True)
-    wanted = teacher.mixed_in(drawn)
-    alone = dataclasses.replace(teacher, share=1.0).mixed_in(drawn)
-    torch.testing.assert_close(wanted[0, ..., :OLD], alone[0, ..., :OLD])
-    assert (
-        wanted[0, ..., OLD:].isnan().all()
-    )  # it knows nothing of these, and what came is no answer
-    assert not wanted[1].isnan().any()
-    teacher.knows[0] = 0
-    assert teacher.mixed_in(drawn)[0].isnan().all()
-
-
-def test_windows_ask_as_planners_do(larger):
-    larger.train("autoencoder")
-    windows = Windows(
-        larger.source, larger.latents, larger.vocabulary, LARGER.context_frames, LARGER.horizon
-    )
-    asking = NoisyWindows(windows, 32, asked=1.0, steps=2)
-    drawn = asking.draw(larger.fresh("denoiser"), np.random.default_rng(0), torch.device("cpu"))
-    words, _, goal_given, _, given, outcome = drawn.conditions
-    assert drawn.asked.all() and not goal_given.any() and not given.any()
-    assert set(outcome.tolist()) == {SUCCESS, UNKNOWN}
-    assert set(drawn.signal.unique().tolist()) == {0.0, 0.5}
-    assert (drawn.signal == drawn.signal[:, :1]).all()
-    assert (drawn.noise.std((1, 2, 3)) < 1.1).all() and drawn.noise.std((1, 2, 3)).min() < 0.7
-    expected = windows.draw(np.random.default_rng(0), 32).words  # none is left out
-    np.testing.assert_array_equal(words, expected)
-
-
-def test_further_channels_learn_nothing_of_what_was_asked(larger):
-    for stage in ("autoencoder", "inverse_dynamics"):
-        larger.train(stage)
-    windows = Windows(
-        larger.source, larger.latents, larger.vocabulary, LARGER.context_frames, LARGER.horizon
-    )
-    model = larger.fresh("denoiser")
-    loss = denoiser_loss(
-        NoisyWindows(windows, 4, asked=1.0, steps=2), larger.load("inverse_dynamics"), 1.0,
-        teacher_of(larger),
-    )  # fmt: skip
-    value, figures = loss(model, np.random.default_rng(0), 0.5)
-    value.backward()
-    assert torch.isfinite(value) and figures["error"] > 0 and figures["command_mm"] == 0
-    rows = model.outputs.bias.grad.unflatten(0, (-1, LARGER.channels))
-    assert rows[:, OLD:].abs().max() == 0 < rows[:, :OLD].abs().max()
 
 
 def test_a_network_that_remembers_stays_nearer(small, tmp_path, source):
@@ -182,11 +126,4 @@ def test_what_cannot_be_remembered_is_refused(small, tmp_path, source, change, s
     settings = dataclasses.replace(LARGER, **change)
     run = Run(tmp_path, settings, source, start=WarmStart(small.folder) if start else None)
     with pytest.raises(ConfigurationError, match=f"denoiser_remember is 0.75.*{said}"):
-        teacher_of(run)
-
-
-def test_asking_takes_somebody_who_answers(small, tmp_path, source):
-    settings = dataclasses.replace(LARGER, denoiser_remember=0.0, denoiser_asked=0.5)
-    run = Run(tmp_path, settings, source, start=WarmStart(small.folder))
-    with pytest.raises(ConfigurationError, match=r"denoiser_asked is 0.5 .*nobody would answer"):
         teacher_of(run)

@@ -11,10 +11,9 @@ from torch import Tensor
 from wm_planner.training.devices import put
 from wm_planner.training.networks.denoiser import Denoiser
 from wm_planner.training.shortcut import mixed
-from wm_planner.training.windows import SUCCESS, UNKNOWN, Windows
+from wm_planner.training.windows import UNKNOWN, Windows
 
 WIDTH_NOISE_M = 0.001  # of measured gripper widths, as sensors have it
-NOISE_SCALES = (0.5, 1.0)  # that planners begin with
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +27,6 @@ class NoisyBatch:
         clean: Shape (B, H, tokens, channels), the future.
         noise: of that shape.
         targets: Shape (B, H, 20), the hand targets, also where the denoiser is not given them.
-        asked: Shape (B,), bool: asked for as planners do, so what came is not the answer.
     """
 
     newest: Tensor
@@ -40,7 +38,6 @@ class NoisyBatch:
     hands: Tensor | None
     gripper_width: Tensor | None
     targets: Tensor
-    asked: Tensor
 
     @property
     def noisy(self) -> Tensor:
@@ -64,10 +61,6 @@ class NoisyWindows:
             (Diffusion Forcing); in the others all have the same, as the sampler begins.
         frame_dropout: share of frames, in windows with hand targets, that are not told theirs.
         window_dropout: share of windows that are given none.
-        asked: share of windows that ask as a planner does, whatever came: for the task to be done,
-            or without a word of how it goes, with no hand targets and no goal image, at
-            one of the sampler's noise levels.
-        steps: of the sampler.
     """
 
     windows: Windows
@@ -77,8 +70,6 @@ class NoisyWindows:
     own_levels: float = 0.3
     frame_dropout: float = 0.15
     window_dropout: float = 0.55
-    asked: float = 0.0
-    steps: int = 1
 
     def draw(
         self, model: Denoiser, generator: np.random.Generator, device: torch.device
@@ -91,15 +82,12 @@ class NoisyWindows:
         def chance(probability: np.ndarray | float) -> np.ndarray:
             return generator.random(batch) < probability
 
-        asked = chance(self.asked) if self.asked else np.zeros(batch, bool)
-        acted = chance(1 - self.window_dropout) & ~asked
+        acted = chance(1 - self.window_dropout)
         given = acted[:, None] & (generator.random(drawn.targets.shape[:2]) >= self.frame_dropout)
-        keep_goal = drawn.goal_good & chance(np.where(acted, 0.05, 0.25)) & ~asked
-        drop_words = chance(np.where(acted, 0.5, np.where(keep_goal, 0.5, 0.12))) & ~asked
+        keep_goal = drawn.goal_good & chance(np.where(acted, 0.05, 0.25))
+        drop_words = chance(np.where(acted, 0.5, np.where(keep_goal, 0.5, 0.12)))
         words = np.where(drop_words[:, None], 0.0, drawn.words).astype(np.float32)
         outcome = np.where(chance(np.where(acted, 0.6, 0.15)), UNKNOWN, drawn.outcome)
-        if self.asked:  # other windows are drawn as they always were
-            outcome = np.where(asked, np.where(chance(0.5), SUCCESS, UNKNOWN), outcome)
 
         latents = put(drawn.latents, device)
         # One offset for the whole window: a slightly different scene, the same motion.
@@ -111,12 +99,6 @@ class NoisyWindows:
         shared = torch.rand(batch, 1, device=device) < 1 - self.own_levels
         signal = torch.where(shared, signal[:, -1:], signal)
         noise = torch.randn_like(clean)
-        if self.asked:
-            level = put(generator.integers(self.steps, size=(batch, 1)) / self.steps, device)
-            quiet = put(generator.uniform(*NOISE_SCALES, size=batch), device).float()
-            rows = put(asked, device)
-            signal = torch.where(rows[:, None], level.float(), signal)
-            noise = noise * torch.where(rows, quiet, 1.0)[:, None, None, None]
         targets = put(drawn.targets, device)
         conditions = (
             put(words, device), put(drawn.goal, device), put(keep_goal, device).float()[:, None],
@@ -128,10 +110,7 @@ class NoisyWindows:
             widths = put(drawn.gripper_width, device)
             widths = widths + WIDTH_NOISE_M * torch.randn_like(widths)
         newest = latents[:, past - 1 : past]
-        return NoisyBatch(
-            newest, context, clean, noise, signal, conditions, hands, widths, targets,
-            put(asked, device),
-        )  # fmt: skip
+        return NoisyBatch(newest, context, clean, noise, signal, conditions, hands, widths, targets)
 
 
 def weight(signal: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ def _noisy_windows(run: Run) -> NoisyWindows:
     )  # fmt: skip
     return NoisyWindows(
         windows, s.denoiser_batch, s.denoiser_scene_noise, s.context_noise, s.own_levels,
-        s.frame_action_dropout, s.window_action_dropout, s.denoiser_asked, s.denoising_steps,
+        s.frame_action_dropout, s.window_action_dropout,
     )  # fmt: skip
 
 

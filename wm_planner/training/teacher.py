@@ -33,8 +33,7 @@ class Teacher:
 
     Attributes:
         model: not trained. It may know only the first channels of a latent token.
-        share: of the target that is its prediction, where the instruction has no new words. Of
-            windows that are asked as planners ask, all.
+        share: of the target that is its prediction, where the instruction has no new words.
         knows: Shape (V,), 1 for each word of the vocabulary that it was trained with.
     """
 
@@ -44,7 +43,7 @@ class Teacher:
 
     @torch.no_grad()
     def mixed_in(self, drawn: NoisyBatch) -> Tensor:
-        """The target of a batch of windows, shape of their clean future; NaN where nobody knows."""
+        """The target of a batch of windows, shape of their clean future."""
         known = self.model.settings.channels
         words, goal, *others = drawn.conditions
         told = self.model(
@@ -52,12 +51,10 @@ class Teacher:
             goal[..., :known], *others, None, drawn.hands, drawn.gripper_width,
         ).float()  # fmt: skip
         new = (words * (1 - self.knows)).sum(-1) > 0
-        share = torch.where(drawn.asked, 1.0, self.share)
-        share = torch.where(new, 0.0, share)[:, None, None, None]
-        asked = drawn.asked[:, None, None, None]
-        wanted = torch.where(asked, torch.nan, drawn.clean)
+        share = torch.where(new, 0.0, self.share)[:, None, None, None]
+        wanted = drawn.clean.clone()
         wanted[..., :known] = drawn.clean[..., :known].lerp(told, share)
-        return torch.where(asked & new[:, None, None, None], torch.nan, wanted)
+        return wanted
 
 
 def teacher_of(run: Run) -> Teacher | None:
@@ -70,11 +67,6 @@ def teacher_of(run: Run) -> Teacher | None:
     """
     s = run.settings
     if not s.denoiser_remember:
-        if s.denoiser_asked:
-            raise ConfigurationError(
-                f"denoiser_asked is {s.denoiser_asked:g} and denoiser_remember 0: "
-                "nobody would answer"
-            )
         return None
     what = f"denoiser_remember is {s.denoiser_remember:g}"
     if s.autoencoder_steps and not s.autoencoder_keep:

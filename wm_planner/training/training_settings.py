@@ -67,11 +67,6 @@ class TrainingSettings:
         help="share of the denoiser's target that is what the one of --start-from predicts, so "
         "that fewer recordings make it forget less",
     )  # fmt: skip
-    denoiser_asked: float = setting(
-        0.0, minimum=0.0, maximum=1.0,
-        help="share of windows that ask as a planner does, whatever came of them; only the "
-        "denoiser that is remembered answers those",
-    )  # fmt: skip
     inverse_dynamics_scene_noise: float = setting(
         0.0, minimum=0.0, maximum=5.0,
         help="the same for inverse dynamics on latents; more where recordings are few",

@@ -64,18 +64,14 @@ def denoiser_loss(
                 drawn.gripper_width,
             )  # fmt: skip
             command = inverter.commands(torch.cat([drawn.newest, out], 1)).flatten(0, 1)
-        known = ~wanted.isnan()
-        error = (out - torch.where(known, wanted, 0.0)).square()
-        error = (error * known).sum((2, 3)) / known.sum((2, 3)).clamp(min=1)
-        answered = ~drawn.asked[:, None, None]
-        wrong = (command - drawn.targets.flatten(0, 1)).unflatten(0, error.shape) * answered
-        share = answered.float().mean().clamp(min=1e-6)
+        error = (out - wanted).square().mean((2, 3))
+        wrong = command - drawn.targets.flatten(0, 1)
         figures = {
             "error": error.detach().mean(),
-            "command_mm": 1e3 * wrong[..., [0, 1, 2, 10, 11, 12]].detach().abs().mean() / share,
+            "command_mm": 1e3 * wrong[:, [0, 1, 2, 10, 11, 12]].detach().abs().mean(),
         }
         scaled = wrong / inverter.std
-        commands = functional.smooth_l1_loss(scaled, torch.zeros_like(scaled), beta=0.1) / share
+        commands = functional.smooth_l1_loss(scaled, torch.zeros_like(scaled), beta=0.1)
         return (error * weight(signal)).mean() + command_weight * commands, figures
 
     return loss
