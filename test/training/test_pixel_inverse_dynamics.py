@@ -33,7 +33,7 @@ from wm_planner.training.networks.inverse_dynamics import (  # noqa: E402
     InverseDynamicsSettings,
 )
 from wm_planner.training.networks.pixel_backbone import BACKBONES, build_backbone  # noqa: E402
-from wm_planner.training.onnx_export import round_weights_to_half  # noqa: E402
+from wm_planner.training.onnx_export import round_weights  # noqa: E402
 from wm_planner.training.pipeline import Run  # noqa: E402
 from wm_planner.training.pixel_frames import look, look_at_all, varied  # noqa: E402
 from wm_planner.training.reading import read_commands  # noqa: E402
@@ -249,7 +249,7 @@ def test_the_pretrained_backbone_sees_where_things_are():
     assert grid.shape == (3, 320, 3, 4)
     left, right = (grid[1:] - grid[:1]).norm(dim=1)  # (rows, columns)
     assert left[:, :2].sum() > left[:, 2:].sum() and right[:, 2:].sum() > right[:, :2].sum()
-    round_weights_to_half(backbone)
+    round_weights(backbone)
     _checked("backbone", backbone, {"image": image}, ("latent",), "N")  # as torch, or it raises
 
 

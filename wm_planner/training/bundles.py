@@ -120,7 +120,7 @@ def _card(rig: str, record: dict[str, Any], figures: dict[str, float]) -> str:
         "",
         "ONNX graphs agree with torch within (absolute): "
         + ", ".join(f"{name} {limit:g}" for name, limit in TOLERANCE.items())
-        + ". Weights are stored in half precision.",
+        + ". Weights are stored in half precision, decoders' kernels in 8 bits.",
         "",
         "## Instructions it understands",
         *(f"- {text}" for text in record["instructions"]),

@@ -33,7 +33,13 @@ from wm_planner.training.networks.inverse_dynamics_apart import InverseDynamicsA
 from wm_planner.training.networks.preference import Preference
 from wm_planner.training.networks.scene_decoder import SceneDecoder
 from wm_planner.training.networks.value import Value
-from wm_planner.training.onnx_export import OPSET, Exported, FreeAxis, export, round_weights_to_half
+from wm_planner.training.onnx_export import (
+    OPSET,
+    Exported,
+    FreeAxis,
+    export,
+    round_weights,
+)
 
 #: Largest difference between ONNX Runtime and torch: absolute, in units of the output (latents
 #: have unit variance, poses are in m, pixels in levels).
@@ -93,9 +99,13 @@ def export_world_model(
         BundleError: ONNX Runtime's numbers differ from torch's by more than `TOLERANCE`.
     """
     autoencoder.fold_norms()
-    for model in (autoencoder, denoiser, value, preference, instruction, scene_decoder):
+    for model in (denoiser, value, preference, instruction):
         if model is not None:
-            round_weights_to_half(model.eval())
+            round_weights(model.eval())
+    for part in autoencoder.eval().children():
+        round_weights(part, in_8_bits=part is autoencoder.decoder)
+    if scene_decoder is not None:
+        round_weights(scene_decoder.eval(), in_8_bits=True)
     s, a = denoiser.settings, autoencoder.settings
     frame, words = (s.tokens, s.channels), len(facts.vocabulary)
     rows = 3
@@ -131,7 +141,7 @@ def export_world_model(
         "encoder": _checked("encoder", _Method(autoencoder, autoencoder.encode), {"image": image},
                             ("latent",), "N"),
         "decoder": _checked("decoder", _Method(autoencoder, autoencoder.decode_image),
-                            {"latent": latent}, ("image",), "N"),
+                            {"latent": latent}, ("image",), "N", in_8_bits=True),
         "denoiser": _checked("denoiser", _Method(denoiser, denoiser.advance), denoise,
                              ("clean", "own"), "K", free),
         "value": _checked("value", value, {"latent": latent, "words": asked}, ("value",), "N"),
@@ -153,7 +163,7 @@ def export_world_model(
         }  # fmt: skip
         graphs[SCENE_DECODER] = _checked(
             SCENE_DECODER, _Method(scene_decoder, scene_decoder.decode_image), over, ("image",),
-            "N", {"scene": {0: scenes}, "scene_latent": {0: scenes}},
+            "N", {"scene": {0: scenes}, "scene_latent": {0: scenes}}, in_8_bits=True,
         )  # fmt: skip
     manifest = Manifest(
         kind=WORLD_MODEL, name=facts.name, rig=facts.rig,
@@ -180,7 +190,7 @@ def export_inverse_dynamics(
     One that reads latents belongs to a world model's encoder. One that reads images brings its
     backbone and belongs to the camera alone.
     """
-    round_weights_to_half(model.eval())
+    round_weights(model.eval())
     its, s = world_model.manifest, model.settings
     frame, encoder_hash = its.latent_shape, its.graph_hash("encoder")
     graphs = {}
@@ -210,10 +220,10 @@ def export_inverse_dynamics(
 
 def _checked(
     name: str, model: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...], axis: str,
-    free: Mapping[str, Mapping[int, FreeAxis]] | None = None,
+    free: Mapping[str, Mapping[int, FreeAxis]] | None = None, in_8_bits: bool = False,
 ) -> Exported:  # fmt: skip
     model.eval()
-    graph = export(name, model, inputs, outputs, axis, free)
+    graph = export(name, model, inputs, outputs, axis, free, in_8_bits)
     with torch.no_grad():
         wanted = model(**inputs)
     wanted = wanted if isinstance(wanted, tuple) else (wanted,)

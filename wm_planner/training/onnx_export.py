@@ -1,11 +1,11 @@
-"""Networks to ONNX graphs: half-precision weights on disk, single precision in computation."""
+"""Networks to ONNX graphs: weights of 16 or 8 bits on disk, single precision in computation."""
 
 from __future__ import annotations
 
 import io
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ from wm_planner.bundle import GraphSpec, TensorSpec
 OPSET = 18
 #: Smaller tensors stay in single precision: they cost nothing and hold statistics.
 HALF_FROM_ELEMENTS = 2048
+#: What is behind the name of the factors of a weight that is stored in 8 bits.
+SCALE = ".scale"
 #: The exporter stores a linear layer's matrix transposed; this marks it behind its name.
 TRANSPOSED = ".transposed"
 #: Behind the names of outputs, and of buffers that are called like one, while names are given.
@@ -48,18 +50,37 @@ class Exported:
     spec: GraphSpec
 
 
-def round_weights_to_half(model: nn.Module) -> nn.Module:
-    """Round the weights that `export` stores in half precision, so that torch agrees with it."""
+def round_weights(model: nn.Module, in_8_bits: bool = False) -> nn.Module:
+    """Round weights as `export` stores them, so that torch agrees with it.
+
+    What was rounded before stays as it is.
+    """
     with torch.no_grad():
         for parameter in model.parameters():
-            if parameter.numel() >= HALF_FROM_ELEMENTS:
+            if in_8_bits and _fits_in_bytes(parameter.shape):
+                whole, scale = in_bytes(parameter.numpy())
+                parameter.copy_(torch.from_numpy(whole * scale))
+            elif parameter.numel() >= HALF_FROM_ELEMENTS:
                 parameter.copy_(parameter.half().float())
     return model
 
 
+def in_bytes(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A kernel as whole numbers from -127 to 127, int8, and float32 factors that broadcast."""
+    largest = np.abs(kernel).max(axis=tuple(range(1, kernel.ndim)), keepdims=True)
+    # Factors of few digits: products are exact, so rounding again changes nothing.
+    digits, exponent = np.frexp(np.where(largest > 0, largest / 127, 1))
+    scale = np.ldexp(np.ceil(digits * 2048) / 2048, exponent).astype(np.float32)
+    return np.rint(kernel / scale).astype(np.int8), scale
+
+
+def _fits_in_bytes(shape: Sequence[int]) -> bool:
+    return len(shape) > 2 and shape[0] > 1 and int(np.prod(shape)) >= HALF_FROM_ELEMENTS
+
+
 def export(
     name: str, model: nn.Module, inputs: Mapping[str, Tensor], outputs: tuple[str, ...], axis: str,
-    free: Mapping[str, Mapping[int, FreeAxis]] | None = None,
+    free: Mapping[str, Mapping[int, FreeAxis]] | None = None, in_8_bits: bool = False,
 ) -> Exported:  # fmt: skip
     """Export a module whose inputs and outputs all have a free first axis.
 
@@ -70,6 +91,7 @@ def export(
         outputs: names.
         axis: letter of that axis in the manifest.
         free: further free axes, by input and number; a first axis may be one of its own.
+        in_8_bits: store the kernels of convolutions so, which is enough for pictures.
 
     Returns:
         The graph. Buffers of the module (statistics, masks, frequencies) are listed as constants.
@@ -90,6 +112,8 @@ def export(
     proto = onnx.load_from_string(buffer.getvalue())
     _name_outputs(proto, outputs)
     learned = _name_weights(proto, model)
+    if in_8_bits:
+        _store_in_bytes(proto, learned)
     _store_in_half(proto, learned)
     _drop_traces(proto)
     onnx.checker.check_model(proto)
@@ -180,14 +204,39 @@ def _store_in_half(proto: onnx.ModelProto, learned: set[str]) -> None:
         name = tensor.name
         half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), name)
         tensor.CopyFrom(half)
-        wide = f"{name}/float32"
-        for node in proto.graph.node:
-            for position, used in enumerate(node.input):
-                if used == name:
-                    node.input[position] = wide
-        casts.append(helper.make_node("Cast", [name], [wide], to=TensorProto.FLOAT))
+        _use_instead(proto, name, f"{name}/float32")
+        casts.append(helper.make_node("Cast", [name], [f"{name}/float32"], to=TensorProto.FLOAT))
     for cast in reversed(casts):
         proto.graph.node.insert(0, cast)
+
+
+def _store_in_bytes(proto: onnx.ModelProto, learned: set[str]) -> None:
+    """Store kernels as int8 followed by a Cast and their factors, which runtimes fold likewise."""
+    nodes, scales = [], []
+    for tensor in proto.graph.initializer:
+        if tensor.name not in learned or not _fits_in_bytes(tensor.dims):
+            continue
+        name = tensor.name
+        whole, scale = in_bytes(numpy_helper.to_array(tensor))
+        tensor.CopyFrom(numpy_helper.from_array(whole, name))
+        scales.append(numpy_helper.from_array(scale, name + SCALE))
+        _use_instead(proto, name, f"{name}/float32")
+        nodes += [
+            helper.make_node("Cast", [name], [f"{name}/whole"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [f"{name}/whole", name + SCALE], [f"{name}/float32"]),
+        ]
+    proto.graph.initializer.extend(scales)
+    learned |= {scale.name for scale in scales}
+    for node in reversed(nodes):
+        proto.graph.node.insert(0, node)
+
+
+def _use_instead(proto: onnx.ModelProto, name: str, other: str) -> None:
+    """Have every node use another value where it used one."""
+    for node in proto.graph.node:
+        for position, used in enumerate(node.input):
+            if used == name:
+                node.input[position] = other
 
 
 def _drop_traces(proto: onnx.ModelProto) -> None:

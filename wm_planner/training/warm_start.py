@@ -23,7 +23,7 @@ from wm_planner.errors import DataError
 from wm_planner.training.networks.autoencoder import NORM_EPSILON
 from wm_planner.training.networks.inverse_dynamics import CALIBRATED
 from wm_planner.training.networks.inverse_dynamics_apart import DREAMS, SEEN
-from wm_planner.training.onnx_export import BUFFER, TRANSPOSED
+from wm_planner.training.onnx_export import BUFFER, SCALE, TRANSPOSED
 from wm_planner.training.other_channels import with_other_channels
 
 logger = logging.getLogger(__name__)
@@ -234,9 +234,15 @@ class WarmStart:
         bundle = load_bundle(self.folder / kind, kind)
         weights = {}
         for graph in graphs:
-            for tensor in onnx.load_from_string(bundle.graphs[graph]).graph.initializer:
-                value = np.array(numpy_helper.to_array(tensor), np.float32)
-                name = tensor.name.removeprefix("owner.").removesuffix(BUFFER)
+            stored = {
+                tensor.name: np.array(numpy_helper.to_array(tensor), np.float32)
+                for tensor in onnx.load_from_string(bundle.graphs[graph]).graph.initializer
+            }
+            for whole, value in stored.items():
+                if whole.endswith(SCALE):
+                    continue
+                value = value * stored.get(whole + SCALE, np.float32(1))
+                name = whole.removeprefix("owner.").removesuffix(BUFFER)
                 if name.endswith(TRANSPOSED):
                     name, value = name.removesuffix(TRANSPOSED), value.T
                 weights[name] = torch.from_numpy(np.ascontiguousarray(value))
