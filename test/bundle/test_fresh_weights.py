@@ -82,6 +82,22 @@ def test_that_values_stored_as_a_list_change_and_masks_stay():
     assert np.isinf(new["mask"][1])
 
 
+def test_that_weights_in_8_bits_are_as_large_as_others():
+    whole = numpy_helper.from_array(np.ones((32, 16, 3, 3), np.int8), "kernel")
+    scale = numpy_helper.from_array(np.full((32, 1, 1, 1), 7, np.float32), "kernel.scale")
+    codes = numpy_helper.from_array(np.ones(5, np.int8), "codes")  # without factors: no weights
+    graph = onnx.helper.make_graph([], "g", [], [], [whole, scale, codes])
+    data, drawn, kept = _redraw(
+        onnx.helper.make_model(graph).SerializeToString(), frozenset(), _rng()
+    )
+    assert (drawn, kept) == (32 * 16 * 9 + 32, 0)
+    new = weights(data)
+    assert (new["codes"] == 1).all()
+    kernel = new["kernel"] * new["kernel.scale"]
+    assert kernel.std() == pytest.approx(np.sqrt(2.0 / ((32 + 16) * 9)), rel=0.05)
+    assert abs(kernel.mean()) < 0.05 * kernel.std()
+
+
 def test_that_damaged_files_are_refused(bundle):
     with pytest.raises(BundleError, match="damaged"):
         _redraw(bundle.graphs["value"][:-3], frozenset(), _rng())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,23 +21,48 @@ from wm_planner.errors import BundleError
 
 GRAPH, INITIALIZER = 7, 5
 DIMS, DATA_TYPE, FLOAT_DATA, NAME, RAW_DATA = 1, 2, 4, 8, 9
-FLOAT_TYPES: dict[int, np.dtype[Any]] = {
+DTYPES: dict[int, np.dtype[Any]] = {
     1: np.dtype("<f4"),
+    3: np.dtype("i1"),
     10: np.dtype("<f2"),
     11: np.dtype("<f8"),
 }
+#: What is behind the name of the factors of a weight that is stored in 8 bits.
+SCALE = ".scale"
+#: Standard deviation of whole numbers that are drawn: four of them fit into 8 bits.
+WHOLE_DEVIATION = 127 / 4
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types
 
 Field = tuple[int, int, int]  # number, first byte, one past the last byte
 
 
+@dataclass(frozen=True)
+class _Tensor:
+    """An initialiser, and where its values are in the file."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    start: int
+    end: int
+
+    @property
+    def deviation(self) -> float:
+        """Of fresh weights of this shape."""
+        if len(self.shape) < 2:
+            return float(self.shape[0] ** -0.5)
+        ways = sum(self.shape[:2]) * np.prod(self.shape[2:], dtype=float)
+        return float(np.sqrt(2.0 / ways))
+
+
 def with_fresh_weights(bundle: Bundle, seed: int) -> Bundle:
-    """Return the bundle with every floating point initialiser drawn anew.
+    """Return the bundle with every learned initialiser drawn anew.
 
     Matrices and kernels are normal with the deviation of Glorot and Bengio (2010), vectors normal
-    with deviation 1/sqrt(size). Scalars, initialisers listed as `constants` in the manifest and
-    those that hold infinities (masks) stay. The file hashes follow the new contents, so that
-    results of the control can never be mistaken for the model's.
+    with deviation 1/sqrt(size). Those stored in 8 bits are drawn in 8 bits, and their factors set
+    for the same deviation. Scalars, initialisers listed as `constants` in the manifest and those
+    that hold infinities (masks) stay. The file hashes follow the new contents, so that results of
+    the control can never be mistaken for the model's.
 
     Raises:
         BundleError: less than half of a graph's numbers could be drawn; it would be no control.
@@ -58,48 +84,51 @@ def _redraw(
     data: bytes, keep: frozenset[str], generator: np.random.Generator
 ) -> tuple[bytes, int, int]:
     """Return the new file, how many numbers were drawn and how many were kept."""
+    tensors = {tensor.name: tensor for tensor in _initializers(data)}
     changed = bytearray(data)
     drawn = kept = 0
+    for name, tensor in tensors.items():
+        old = np.frombuffer(data[tensor.start : tensor.end], tensor.dtype)
+        whole = tensors.get(name.removesuffix(SCALE)) if name.endswith(SCALE) else None
+        if whole is not None and whole.dtype == np.int8:
+            new = np.full(old.size, whole.deviation / WHOLE_DEVIATION)
+        elif tensor.dtype == np.int8:
+            if name + SCALE not in tensors:
+                continue  # whole numbers of another kind: no weights
+            new = np.rint(generator.normal(0.0, WHOLE_DEVIATION, old.size)).clip(-127, 127)
+        elif name in keep or not np.isfinite(old).all():
+            kept += old.size
+            continue
+        else:
+            new = generator.normal(0.0, tensor.deviation, old.size)
+        drawn += old.size
+        changed[tensor.start : tensor.end] = new.astype(tensor.dtype).tobytes()
+    return bytes(changed), drawn, kept
+
+
+def _initializers(data: bytes) -> Iterator[_Tensor]:
+    """Yield those that may be weights; scalars are parameters of operators."""
     for number, start, end in _fields(data, 0, len(data)):
         if number == GRAPH:
             for inner, first, last in _fields(data, start, end):
                 if inner == INITIALIZER:
-                    count, new = _redraw_tensor(changed, data, first, last, keep, generator)
-                    drawn, kept = drawn + count * new, kept + count * (not new)
-    return bytes(changed), drawn, kept
+                    yield from _tensor(data, first, last)
 
 
-def _redraw_tensor(
-    changed: bytearray,
-    data: bytes,
-    first: int,
-    last: int,
-    keep: frozenset[str],
-    generator: np.random.Generator,
-) -> tuple[int, bool]:
-    """Return how many floating point numbers the tensor has, and whether they were drawn."""
+def _tensor(data: bytes, first: int, last: int) -> Iterator[_Tensor]:
     shape: list[int] = []
     dtype, name, values = None, "", None
     for number, start, end in _fields(data, first, last):
         if number == DIMS:
             shape += _dims(data, start, end)
         elif number == DATA_TYPE:
-            dtype = FLOAT_TYPES.get(_varint(data, start)[0])
+            dtype = DTYPES.get(_varint(data, start)[0])
         elif number == NAME:
             name = data[start:end].decode()
         elif number in (FLOAT_DATA, RAW_DATA):
             values = (start, end)
-    if dtype is None or values is None or not shape:
-        return 0, False  # scalars are parameters of operators
-    start, end = values
-    old = np.frombuffer(data[start:end], dtype)
-    if name in keep or not np.isfinite(old).all():
-        return old.size, False
-    scale = old.size**-0.5
-    if len(shape) > 1:
-        scale = np.sqrt(2.0 / ((shape[0] + shape[1]) * np.prod(shape[2:], dtype=float)))
-    changed[start:end] = generator.normal(0.0, scale, old.size).astype(dtype).tobytes()
-    return old.size, True
+    if dtype is not None and values is not None and shape:
+        yield _Tensor(name, tuple(shape), dtype, *values)
 
 
 def _dims(data: bytes, start: int, end: int) -> Iterator[int]:

@@ -15,12 +15,11 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from wm_planner.bundle import GraphSpec, TensorSpec
+from wm_planner.bundle.fresh_weights import SCALE
 
 OPSET = 18
 #: Smaller tensors stay in single precision: they cost nothing and hold statistics.
 HALF_FROM_ELEMENTS = 2048
-#: What is behind the name of the factors of a weight that is stored in 8 bits.
-SCALE = ".scale"
 #: The exporter stores a linear layer's matrix transposed; this marks it behind its name.
 TRANSPOSED = ".transposed"
 #: Behind the names of outputs, and of buffers that are called like one, while names are given.

@@ -19,11 +19,12 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from wm_planner.bundle import INVERSE_DYNAMICS, OPTIONAL_GRAPHS, WORLD_MODEL, load_bundle
+from wm_planner.bundle.fresh_weights import SCALE
 from wm_planner.errors import DataError
 from wm_planner.training.networks.autoencoder import NORM_EPSILON
 from wm_planner.training.networks.inverse_dynamics import CALIBRATED
 from wm_planner.training.networks.inverse_dynamics_apart import DREAMS, SEEN
-from wm_planner.training.onnx_export import BUFFER, SCALE, TRANSPOSED
+from wm_planner.training.onnx_export import BUFFER, TRANSPOSED
 from wm_planner.training.other_channels import with_other_channels
 
 logger = logging.getLogger(__name__)
