@@ -90,7 +90,7 @@ def test_a_latent_that_takes_the_hand_for_the_object_fails_on_near_misses():
     recording = recording_with_held_cubes()
     frames = Frames(latents=recording.hand_pose[:, :3], recording=recording)
     figures, errors = object_figures(
-        frames, None, _no_dreams(recording), None, fit_probe, 0, lambda: None
+        frames, [], _no_dreams(recording), None, fit_probe, 0, lambda: None
     )
     assert set(errors["cube"]) == {REAL, NEAR}
     assert np.median(errors["cube"][REAL]) < 15
@@ -101,7 +101,7 @@ def test_a_latent_that_takes_the_hand_for_the_object_fails_on_near_misses():
     assert median.baselines[GUESSED] > 30 and median.baselines[BY_HANDS] > 30
 
 
-def test_the_probe_is_tested_on_episodes_it_was_not_fitted_on():
+def test_the_probe_is_fitted_on_all_but_what_it_is_tested_on():
     recording = recording_with_held_cubes()
     tested = is_test_episode(recording)
     assert tested[recording.kind == "near_miss"].all()
@@ -112,8 +112,14 @@ def test_the_probe_is_tested_on_episodes_it_was_not_fitted_on():
         fitted.append(inputs[:, 0].astype(int))
 
     numbered = Frames(np.arange(len(recording.hand_pose))[:, None], recording)
-    object_figures(numbered, None, _no_dreams(recording), None, remember, 0, lambda: None)
-    np.testing.assert_array_equal(fitted[0], np.flatnonzero(~tested[numbered.episode]))
+    object_figures(numbered, [], _no_dreams(recording), None, remember, 0, lambda: None)
+    own = np.flatnonzero(~tested[numbered.episode])
+    np.testing.assert_array_equal(fitted[0], own)
+    more = [
+        Frames(-np.ones((6, 1)), make_recording((6,), (kind,))) for kind in ("expert", "near_miss")
+    ]
+    object_figures(numbered, more, _no_dreams(recording), None, remember, 0, lambda: None)
+    np.testing.assert_array_equal(fitted[2], [*own, *[-1] * 12])
 
 
 def test_only_frames_with_a_hand_beside_the_moved_object_are_near_misses():
@@ -134,7 +140,7 @@ def test_objects_are_read_from_dreams_of_test_episodes_alone():
     # Whoever acts sees where the cube goes; whoever does not sees it stay.
     dreams = Dreams(newest, future, future, still, still, still[:, None], still, still)
     figures, errors = object_figures(
-        Frames(place, recording), None, Dreamed(windows, dreams), None, fit_probe, 0, lambda: None
+        Frames(place, recording), [], Dreamed(windows, dreams), None, fit_probe, 0, lambda: None
     )
     (median,) = (f for f in figures if f.name == "cube, dreamed, median")
     assert median.count == 4 * HORIZON == len(errors["cube"][DREAMED])
@@ -154,7 +160,7 @@ def test_a_dream_that_loses_the_object_at_its_end_is_seen_at_its_frames():
     lost[:, 7:] = newest[:, None]  # from the eighth frame on it is where it was
     dreams = Dreams(newest, future, lost, lost, lost, lost[:, None], lost, lost)
     figures, _ = object_figures(
-        Frames(place, recording), None, Dreamed(windows, dreams), None, fit_probe, 0, lambda: None
+        Frames(place, recording), [], Dreamed(windows, dreams), None, fit_probe, 0, lambda: None
     )
     by_name = {figure.name: figure for figure in figures}
     eighth = by_name["cube, dreamed, frame 8, median"]

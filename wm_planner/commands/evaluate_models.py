@@ -52,9 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the choice of windows, of noise and of probes (default: 0)",
     )  # fmt: skip
     parser.add_argument(
-        "--probe-data", type=Path, metavar="DIR",
-        help="more episodes, of other seeds, to fit the object probes on; absent: only those in "
-        "--data that are not measured on",
+        "--probe-data", type=Path, nargs="+", default=[], metavar="DIR",
+        help="datasets with more episodes, of other seeds, to fit the object probes on; absent: "
+        "only those in --data that are not measured on",
     )  # fmt: skip
     parser.add_argument(
         "--write-card", action="store_true",
@@ -77,16 +77,17 @@ def run(args: argparse.Namespace) -> int:
     if args.out.exists() and not args.out.is_dir():
         raise ConfigurationError(f"--out {args.out}: is a file, expected a folder")
     data = LeRobotDataset(args.data)
-    more = LeRobotDataset(args.probe_data) if args.probe_data else None
-    if more is not None and set(more.seed) & set(data.seed):
-        raise DataError(f"{args.probe_data} and {args.data} hold episodes of the same seeds")
+    more = [LeRobotDataset(folder) for folder in args.probe_data]
+    for other in more:
+        if set(other.seed) & set(data.seed):
+            raise DataError(f"{other.root} and {args.data} hold episodes of the same seeds")
     config = read_stack_config(args)
     bundles, models = open_models(config, data)
     question = {
         "command": f"wm-planner evaluate-models --windows {args.windows} --seed {args.seed}"
-        + (" --probe-data DIR" if more else ""),
+        + (" --probe-data" + " DIR" * len(more) if more else ""),
         "data": tell_data(data),
-        **({"probe data": tell_data(more)} if more else {}),
+        **({"probe data": "; ".join(map(tell_data, more))} if more else {}),
         "world model": bundles["world_model"].bundle_hash[:12],
         "inverse dynamics": bundles["inverse_dynamics"].bundle_hash[:12],
     }

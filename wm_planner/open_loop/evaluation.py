@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,7 +96,7 @@ def evaluate_models(
     settings: OpenLoopSettings,
     perceptual: Perceptual | None,
     fit: FitProbe | None,
-    probe_recording: Recording | None,
+    probe_recordings: Sequence[Recording],
     stage: Stage,
 ) -> OpenLoopResult:
     """Measure everything that the data allow.
@@ -107,7 +107,7 @@ def evaluate_models(
         settings: how much.
         perceptual: a perceptual distance of pictures, or None.
         fit: fits object probes, or None.
-        probe_recording: more episodes to fit the object probes on, none of them in ``recording``.
+        probe_recordings: more episodes to fit object probes on, none of them in ``recording``.
         stage: for progress.
     """
     model, seed = models.world_model, settings.seed
@@ -122,7 +122,7 @@ def evaluate_models(
     commands, calibration = _command_figures(windows, dreams, models, read)
     steered, swap = _steering_figures(windows, dreams, model, read, seed)
     objects, object_errors, notes = _object_figures(
-        recording, probe_recording, Dreamed(windows, dreams), model, sizes, fit, seed, stage
+        recording, probe_recordings, Dreamed(windows, dreams), model, sizes, fit, seed, stage
     )
     if perceptual is None:
         notes.append("no perceptual distance: it needs the [lpips] extra")
@@ -240,7 +240,7 @@ def _rank_within(names: np.ndarray) -> np.ndarray:
 
 
 def _object_figures(
-    recording: Recording, extra: Recording | None, ordinary: Dreamed, model: WorldModel,
+    recording: Recording, extra: Sequence[Recording], ordinary: Dreamed, model: WorldModel,
     sizes: WindowSizes, fit: FitProbe | None, seed: int, stage: Stage,
 ) -> tuple[list[Figure], dict[str, dict[str, np.ndarray]], list[str]]:  # fmt: skip
     if not recording.object_names:
@@ -256,7 +256,7 @@ def _object_figures(
         step = stage("dreams of near misses", len(windows))
         near = Dreamed(windows, dream(model, windows, 2, seed, step))
     frames = _probe_frames(model, recording, sizes, stage)
-    more = None if extra is None else _probe_frames(model, extra, sizes, stage)
+    more = [_probe_frames(model, other, sizes, stage) for other in extra]
     step = stage("object probes", len(recording.object_names))
     figures, errors = object_figures(frames, more, ordinary, near, fit, seed, step)
     if not figures:

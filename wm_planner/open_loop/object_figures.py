@@ -5,7 +5,7 @@ On a near miss a hand is beside an object that was moved away; see `wm_planner.r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +75,7 @@ def is_test_episode(recording: Recording) -> np.ndarray:
 
 def object_figures(
     held_out: Frames,
-    extra: Frames | None,
+    extra: Sequence[Frames],
     ordinary: Dreamed,
     near: Dreamed | None,
     fit: FitProbe,
@@ -106,11 +106,11 @@ def object_figures(
             [values[fitted]]
             for values in (held_out.latents, held_out.recording.hand_pose, position)
         )
-        if extra is not None:
-            more, present = extra.of(name)
-            inputs.append(extra.latents[present])
-            hands.append(extra.recording.hand_pose[present])
-            wanted.append(more[present])
+        for more in extra:
+            elsewhere, present = more.of(name)
+            inputs.append(more.latents[present])
+            hands.append(more.recording.hand_pose[present])
+            wanted.append(elsewhere[present])
         probe = fit(np.concatenate(inputs), np.concatenate(wanted), seed)
         guess = fit(np.concatenate(hands), np.concatenate(wanted), seed)
         progress()
