@@ -245,6 +245,20 @@ def test_windows_hold_what_was_commanded_and_what_came_of_it(source):
     assert set(drawn.outcome[kind == "expert"]) == {SUCCESS}
 
 
+def test_windows_of_near_misses_are_those_that_have_seen_the_object_elsewhere(source):
+    place = np.arange(len(source.frames)) % 12
+    source = dataclasses.replace(
+        source, kind=["near_miss"] * 4 + ["recovery"] * 4, step_good=place < 5
+    )
+    latents = np.zeros((len(source.frames), 12, 32), np.float32)
+    drawn = Windows(source, latents, ("cube", "lift", "the"), 2, 4).draw(
+        np.random.default_rng(0), 300
+    )
+    newest = drawn.frame[:, 1]
+    np.testing.assert_array_equal(drawn.missed, (newest < 48) & (place[newest] >= 5))
+    assert 50 < drawn.missed.sum() < 150
+
+
 def test_asked_for_what_is_not_there_windows_stand_still(source):
     """Scenes 0 to 3 hold the cube (object 0), scenes 4 to 7 the bar (object 1)."""
     here = np.repeat(np.arange(8) < 4, 12)

@@ -49,7 +49,7 @@ def window(channels, words):
     )  # fmt: skip
     return NoisyBatch(
         context[:, -1:], context, torch.randn(future), torch.randn(future), torch.rand(2, 4),
-        conditions, None, None, targets,
+        conditions, None, None, targets, torch.zeros(2, dtype=torch.bool),
     )  # fmt: skip
 
 
@@ -78,6 +78,16 @@ def test_of_new_words_only_recordings_tell(larger):
     words[:, 0] = 1
     words[1, -1] = 1
     drawn = window(LARGER.channels, words)
+    wanted = teacher.mixed_in(drawn)
+    assert not torch.equal(wanted[0], drawn.clean[0])
+    torch.testing.assert_close(wanted[1], drawn.clean[1], rtol=0, atol=0)
+
+
+@torch.no_grad()
+def test_of_near_misses_only_recordings_tell(larger):
+    teacher = teacher_of(larger)
+    drawn = window(LARGER.channels, torch.zeros(2, len(larger.vocabulary)))
+    drawn = dataclasses.replace(drawn, missed=torch.tensor([False, True]))
     wanted = teacher.mixed_in(drawn)
     assert not torch.equal(wanted[0], drawn.clean[0])
     torch.testing.assert_close(wanted[1], drawn.clean[1], rtol=0, atol=0)

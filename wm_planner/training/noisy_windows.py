@@ -27,6 +27,7 @@ class NoisyBatch:
         clean: Shape (B, H, tokens, channels), the future.
         noise: of that shape.
         targets: Shape (B, H, 20), the hand targets, also where the denoiser is not given them.
+        missed: Shape (B,), bool, of near misses; see `WindowBatch`.
     """
 
     newest: Tensor
@@ -38,6 +39,7 @@ class NoisyBatch:
     hands: Tensor | None
     gripper_width: Tensor | None
     targets: Tensor
+    missed: Tensor
 
     @property
     def noisy(self) -> Tensor:
@@ -110,7 +112,10 @@ class NoisyWindows:
             widths = put(drawn.gripper_width, device)
             widths = widths + WIDTH_NOISE_M * torch.randn_like(widths)
         newest = latents[:, past - 1 : past]
-        return NoisyBatch(newest, context, clean, noise, signal, conditions, hands, widths, targets)
+        return NoisyBatch(
+            newest, context, clean, noise, signal, conditions, hands, widths, targets,
+            put(drawn.missed, device),
+        )  # fmt: skip
 
 
 def weight(signal: Tensor) -> Tensor:

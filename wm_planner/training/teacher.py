@@ -33,7 +33,8 @@ class Teacher:
 
     Attributes:
         model: not trained. It may know only the first channels of a latent token.
-        share: of the target that is its prediction, where the instruction has no new words.
+        share: of the target that is its prediction, where the instruction has no new words and
+            nothing is a near miss, which networks that never saw one are too sure about.
         knows: Shape (V,), 1 for each word of the vocabulary that it was trained with.
     """
 
@@ -51,7 +52,7 @@ class Teacher:
             goal[..., :known], *others, None, drawn.hands, drawn.gripper_width,
         ).float()  # fmt: skip
         new = (words * (1 - self.knows)).sum(-1) > 0
-        share = torch.where(new, 0.0, self.share)[:, None, None, None]
+        share = torch.where(new | drawn.missed, 0.0, self.share)[:, None, None, None]
         wanted = drawn.clean.clone()
         wanted[..., :known] = drawn.clean[..., :known].lerp(told, share)
         return wanted

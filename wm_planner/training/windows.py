@@ -29,6 +29,8 @@ class WindowBatch:
         goal_good: Shape (B,), bool: that frame was reached on purpose.
         gripper_width: Shape (B, T, 2), m, measured on the past frames, left and right.
         frame: Shape (B, T + H), numbers of the frames in the source.
+        missed: Shape (B,), bool: the newest past frame shows a hand that goes on to where something
+            was, in an episode of near misses.
         hands: Shape (B, H, 2, h, w), uint8, the targets drawn; None where nobody draws them.
     """
 
@@ -40,6 +42,7 @@ class WindowBatch:
     goal_good: np.ndarray
     gripper_width: np.ndarray
     frame: np.ndarray
+    missed: np.ndarray
     hands: np.ndarray | None = None
 
 
@@ -84,6 +87,7 @@ class Windows:
         self._untold = (kind == "play") | (not outcomes)
         self._success = np.asarray(source.success, bool)
         bad = ~np.asarray(source.step_good, bool)
+        self._missed = (kind == "near_miss")[episode] & bad
         # An expert that tried and failed is no example of success, whatever it meant to do.
         bad |= ((kind == "failure") | ~self._success)[episode]
         self._bad_before = np.concatenate([[0], np.cumsum(bad)])
@@ -140,6 +144,7 @@ class Windows:
             goal_good=self._success[episode] & ~bad,
             gripper_width=gripper_widths(self._poses[frame[:, : self._past]]),
             frame=frame,
+            missed=self._missed[frame[:, self._past - 1]],
             hands=hands,
         )
 
