@@ -337,6 +337,20 @@ class Listening(Denoiser):
         return super().forward(context, noisy, signal, *conditions)
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.5, 1.0])
+def test_near_misses_are_examples_only_where_actions_are_given(source, dropout):
+    missing = dataclasses.replace(source, kind=["near_miss"] * 8, step_good=np.zeros(96, bool))
+    windows = Windows(missing, np.zeros((96, 12, 32), np.float32), ("cube", "lift", "the"), 2, 4)
+    sizes = DenoiserSettings(horizon=4, width=32, layers=1, vocabulary=3)
+    model = Denoiser(sizes, torch.zeros(20), torch.ones(20))
+    noisy = NoisyWindows(windows, 64, window_dropout=dropout, frame_dropout=0.0)
+    drawn = noisy.draw(model, np.random.default_rng(0), torch.device("cpu"))
+    given = drawn.conditions[4].bool()
+    assert (given.all(1) == given.any(1)).all()
+    assert torch.equal(drawn.missed, given.any(1))
+    assert drawn.missed.float().mean().item() == pytest.approx(1 - dropout, abs=0.2)
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_noise_levels_and_what_is_left_out_are_as_asked_for(source, share):
     latents = np.random.default_rng(0).normal(size=(len(source.frames), 12, 32))

@@ -27,7 +27,7 @@ class NoisyBatch:
         clean: Shape (B, H, tokens, channels), the future.
         noise: of that shape.
         targets: Shape (B, H, 20), the hand targets, also where the denoiser is not given them.
-        missed: Shape (B,), bool, of near misses; see `WindowBatch`.
+        missed: Shape (B,), bool, of near misses with hand targets given; see `WindowBatch`.
     """
 
     newest: Tensor
@@ -114,7 +114,8 @@ class NoisyWindows:
         newest = latents[:, past - 1 : past]
         return NoisyBatch(
             newest, context, clean, noise, signal, conditions, hands, widths, targets,
-            put(drawn.missed, device),
+            # Where hands are not told where to go, a miss is no example.
+            put(drawn.missed & acted, device),
         )  # fmt: skip
 
 

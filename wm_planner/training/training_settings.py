@@ -65,7 +65,8 @@ class TrainingSettings:
     denoiser_remember: float = setting(
         0.0, minimum=0.0, maximum=1.0,
         help="share of the denoiser's target that is what the one of --start-from predicts, so "
-        "that fewer recordings make it forget less; of near misses only recordings tell",
+        "that fewer recordings make it forget less; of near misses with actions given "
+        "only recordings tell",
     )  # fmt: skip
     inverse_dynamics_scene_noise: float = setting(
         0.0, minimum=0.0, maximum=5.0,
