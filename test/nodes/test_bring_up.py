@@ -43,8 +43,10 @@ def start(command: list[str], folder: Path) -> tuple[subprocess.Popen, Path]:
     output = folder / "output.txt"
     with output.open("w") as stream:
         process = subprocess.Popen(
-            command, env=environment_for(folder), stdout=stream, stderr=subprocess.STDOUT
-        )
+            command, env=environment_for(folder), stdout=stream, stderr=subprocess.STDOUT,
+            # Tests that a script runs in the background inherit that Ctrl-C is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
     return process, output
 
 
@@ -66,6 +68,7 @@ def test_that_up_comes_up_and_ends_cleanly_on_ctrl_c(tmp_path):
         assert not any(Path(f"/proc/{child}").exists() for child in children)
     finally:
         process.kill()
+        process.wait(10)
 
 
 def test_that_children_end_when_the_supervisor_is_killed(tmp_path):
@@ -97,6 +100,7 @@ def test_that_a_missing_bundle_is_named_and_the_node_stays_alive(tmp_path):
         assert process.wait(60) == 0
     finally:
         process.kill()
+        process.wait(10)
 
 
 @pytest.mark.skipif(
@@ -114,3 +118,4 @@ def test_that_a_launch_file_brings_the_graph_up(tmp_path, name):
         assert process.wait(60) == 0, output.read_text()
     finally:
         process.kill()
+        process.wait(10)
