@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from wm_planner.bundle.folder import Bundle
+from wm_planner.bundle.manifest import SCALE
 from wm_planner.errors import BundleError
 
 GRAPH, INITIALIZER = 7, 5
@@ -27,8 +28,6 @@ DTYPES: dict[int, np.dtype[Any]] = {
     10: np.dtype("<f2"),
     11: np.dtype("<f8"),
 }
-#: What is behind the name of the factors of a weight that is stored in 8 bits.
-SCALE = ".scale"
 #: Standard deviation of whole numbers that are drawn: four of them fit into 8 bits.
 WHOLE_DEVIATION = 127 / 4
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types

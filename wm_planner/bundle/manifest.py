@@ -25,6 +25,8 @@ OPTIONAL_GRAPHS: dict[str, tuple[str, ...]] = {
     WORLD_MODEL: ("preference", "instruction", SCENE_DECODER),
     INVERSE_DYNAMICS: (),
 }
+#: Behind a weight's name, that of its factors: int8 times these, which broadcast, is the weight.
+SCALE = ".scale"
 DESCRIPTIVE = ("name", "training", "evaluation", "licence")  # say nothing about behaviour
 
 

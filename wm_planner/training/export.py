@@ -33,13 +33,7 @@ from wm_planner.training.networks.inverse_dynamics_apart import InverseDynamicsA
 from wm_planner.training.networks.preference import Preference
 from wm_planner.training.networks.scene_decoder import SceneDecoder
 from wm_planner.training.networks.value import Value
-from wm_planner.training.onnx_export import (
-    OPSET,
-    Exported,
-    FreeAxis,
-    export,
-    round_weights,
-)
+from wm_planner.training.onnx_export import OPSET, Exported, FreeAxis, export, round_weights
 
 #: Largest difference between ONNX Runtime and torch: absolute, in units of the output (latents
 #: have unit variance, poses are in m, pixels in levels).

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from wm_planner.bundle import GraphSpec, TensorSpec
-from wm_planner.bundle.fresh_weights import SCALE
+from wm_planner.bundle.manifest import SCALE
 
 OPSET = 18
 #: Smaller tensors stay in single precision: they cost nothing and hold statistics.

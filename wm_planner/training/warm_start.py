@@ -19,7 +19,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from wm_planner.bundle import INVERSE_DYNAMICS, OPTIONAL_GRAPHS, WORLD_MODEL, load_bundle
-from wm_planner.bundle.fresh_weights import SCALE
+from wm_planner.bundle.manifest import SCALE
 from wm_planner.errors import DataError
 from wm_planner.training.networks.autoencoder import NORM_EPSILON
 from wm_planner.training.networks.inverse_dynamics import CALIBRATED
@@ -240,7 +240,7 @@ class WarmStart:
                 for tensor in onnx.load_from_string(bundle.graphs[graph]).graph.initializer
             }
             for whole, value in stored.items():
-                if whole.endswith(SCALE):
+                if whole.endswith(SCALE) and whole.removesuffix(SCALE) in stored:
                     continue
                 value = value * stored.get(whole + SCALE, np.float32(1))
                 name = whole.removeprefix("owner.").removesuffix(BUFFER)
